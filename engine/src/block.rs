@@ -1,0 +1,353 @@
+//! One block on the multi-version memory: what the workers do with the tasks that the scheduler gives them.
+
+use std::ops::{ControlFlow, Range};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+use weft_mvmemory::MvMemory;
+use weft_scheduler::{Execution, Scheduler, Task, Validation};
+use weft_storage::StateReader;
+
+use crate::admission::{Admission, Admitted, BlockEnd};
+use crate::canary::Canary;
+use crate::error::{BlockError, panic_message};
+use crate::metrics::{Counts, Stopwatch};
+use crate::overlay::Overlay;
+use crate::record::{self, Record, WriteRecord};
+use crate::view::MemoryView;
+use crate::vm::{Outcome, StopReason, Verdict, Vm};
+
+/// The stamp of what is published at the commit frontier: no incarnation has that number.
+const AT_FRONTIER: u32 = u32::MAX;
+
+pub(crate) type UnitRecord<V> = Mutex<Record<<V as Vm>::Value, <V as Vm>::Output>>;
+
+/// How the execution of a unit ended.
+enum UnitEnd<O> {
+    Outcomes(SmallVec<[Outcome<O>; 1]>),
+    Stopped {
+        transaction: usize,
+        reason: StopReason,
+    },
+    Panicked {
+        transaction: usize,
+        message: String,
+    },
+    /// A stop without a reason: the virtual machine made it up.
+    Forged {
+        transaction: usize,
+    },
+}
+
+/// What happens in commit order, one unit at a time.
+pub(crate) struct Commit<V: Vm, F> {
+    admission: Admission,
+    pub(crate) outcomes: Vec<Outcome<V::Output>>,
+    pub(crate) end: BlockEnd,
+    pub(crate) error: Option<BlockError>,
+    /// Units whose changes count.
+    pub(crate) units: u32,
+    pub(crate) deltas_resolved: u64,
+    pub(crate) frontier_executions: u64,
+    on_commit: F,
+    overlay: Overlay<V::Value>,
+}
+
+impl<V: Vm, F> Commit<V, F> {
+    pub(crate) fn new(admission: Admission, transactions: usize, on_commit: F) -> Self {
+        Self {
+            admission,
+            outcomes: Vec::with_capacity(transactions),
+            end: BlockEnd::Complete,
+            error: None,
+            units: 0,
+            deltas_resolved: 0,
+            frontier_executions: 0,
+            on_commit,
+            overlay: Overlay::new(),
+        }
+    }
+
+    pub(crate) fn gas_used(&self) -> u64 {
+        self.admission.gas_used()
+    }
+}
+
+/// One block while it is executed.
+pub(crate) struct BlockRun<'b, V: Vm, R, F> {
+    pub(crate) vm: &'b V,
+    pub(crate) reader: &'b R,
+    pub(crate) transactions: &'b [V::Transaction],
+    pub(crate) unit_length: usize,
+    pub(crate) memory: &'b MvMemory<V::Key, V::Value>,
+    pub(crate) scheduler: &'b Scheduler,
+    pub(crate) records: &'b [UnitRecord<V>],
+    pub(crate) commit: Mutex<Commit<V, F>>,
+}
+
+impl<V, R, F> BlockRun<'_, V, R, F>
+where
+    V: Vm,
+    R: StateReader<V::Key, V::Value>,
+    F: FnMut(usize, &Outcome<V::Output>) + Send,
+{
+    /// Takes part in the block until it is over. A panic of the caller's code that is run in commit order ends the
+    /// block for all workers before it is passed on.
+    pub(crate) fn work(&self, overlay: &mut Overlay<V::Value>) -> Counts {
+        match catch_unwind(AssertUnwindSafe(|| self.take_part(overlay))) {
+            Ok(counts) => counts,
+            Err(panic) => {
+                self.scheduler.halt();
+                resume_unwind(panic)
+            }
+        }
+    }
+
+    fn take_part(&self, overlay: &mut Overlay<V::Value>) -> Counts {
+        let watch = Stopwatch::start();
+        let mut counts = Counts::default();
+        let mut handed_over: Option<Execution> = None;
+        while !self.scheduler.is_over() {
+            let task = handed_over.take().map(Task::Execute).or_else(|| self.scheduler.next_task());
+            handed_over = match task {
+                Some(Task::Execute(execution)) => self.execute(execution, overlay, &mut counts),
+                Some(Task::Validate(validation)) => self.validate(validation, &mut counts),
+                None => {
+                    self.scheduler.wait_for_work();
+                    None
+                }
+            };
+        }
+        counts.cpu = watch.cpu();
+        counts
+    }
+
+    fn range(&self, unit: u32) -> Range<usize> {
+        let start = unit as usize * self.unit_length;
+        start..(start + self.unit_length).min(self.transactions.len())
+    }
+
+    /// Executes a unit. Returns what this worker should execute next, if it has a reason.
+    fn execute(&self, execution: Execution, overlay: &mut Overlay<V::Value>, counts: &mut Counts) -> Option<Execution> {
+        let unit = execution.unit();
+        let incarnation = execution.incarnation();
+        // A hint that panics is no hint.
+        if incarnation == 0
+            && let Ok(Some(on)) = catch_unwind(AssertUnwindSafe(|| self.announce(unit)))
+        {
+            counts.suspensions += 1;
+            return self.scheduler.suspend(execution, on);
+        }
+        let on_final_values = self.scheduler.is_at_frontier(unit);
+        let end = match self.run(unit, self.range(unit), overlay, false) {
+            UnitEnd::Outcomes(outcomes) => record::Execution::Outcomes(outcomes),
+            UnitEnd::Stopped { reason: StopReason::Estimate(on), .. } => {
+                counts.suspensions += 1;
+                return self.scheduler.suspend(execution, on);
+            }
+            UnitEnd::Stopped { reason: StopReason::Halted, .. } => return Some(execution),
+            UnitEnd::Stopped { .. } | UnitEnd::Panicked { .. } | UnitEnd::Forged { .. } => {
+                record::Execution::AtFrontier
+            }
+        };
+        counts.executions += 1;
+        let changed = {
+            let mut record = self.records[unit as usize].lock();
+            let with_writes = matches!(end, record::Execution::Outcomes(_));
+            record.execution = end;
+            record.on_final_values = on_final_values;
+            record.publish(self.memory, unit, incarnation, overlay, with_writes)
+        };
+        let hand_off = self.scheduler.finish_execution(execution, changed);
+        let Some(validation) = hand_off.validation else { return hand_off.execution };
+        match (self.validate(validation, counts), hand_off.execution) {
+            (Some(again), Some(woken)) => {
+                self.scheduler.defer(woken);
+                Some(again)
+            }
+            (again, woken) => again.or(woken),
+        }
+    }
+
+    /// Announces what the unit's transactions will surely write. Returns a lower unit that is going to write there
+    /// too, and for which this one should wait.
+    fn announce(&self, unit: u32) -> Option<u32> {
+        let mut record: Option<_> = None;
+        let mut wait_for = None;
+        for transaction in &self.transactions[self.range(unit)] {
+            self.vm.footprint(transaction, &mut |key| {
+                let location = self.memory.intern(&key);
+                let writes = &mut record.get_or_insert_with(|| self.records[unit as usize].lock()).writes;
+                if !writes.iter().any(|write| write.location == location) {
+                    writes.push(WriteRecord { location, is_delta: false });
+                    wait_for = wait_for.max(self.memory.announce(location, unit));
+                }
+            });
+        }
+        // Woken by its dependency it comes here again: it has announced everything then, and does not wait.
+        wait_for
+    }
+
+    /// Runs some transactions of a unit on `overlay`.
+    fn run(
+        &self,
+        unit: u32,
+        range: Range<usize>,
+        overlay: &mut Overlay<V::Value>,
+        concrete: bool,
+    ) -> UnitEnd<V::Output> {
+        overlay.clear();
+        let mut outcomes = SmallVec::new();
+        for transaction in range {
+            let mut view = MemoryView::new(self.memory, self.reader, self.scheduler, overlay, unit, concrete);
+            let executed =
+                catch_unwind(AssertUnwindSafe(|| self.vm.execute(&self.transactions[transaction], &mut view)));
+            if let Ok(Ok(outcome)) = &executed
+                && outcome.verdict == Verdict::Rejected
+            {
+                view.settle_rejected();
+            }
+            if let Some(reason) = view.stopped {
+                return UnitEnd::Stopped { transaction, reason };
+            }
+            let outcome = match executed {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(_)) => return UnitEnd::Forged { transaction },
+                Err(panic) => return UnitEnd::Panicked { transaction, message: panic_message(&*panic) },
+            };
+            if outcome.verdict == Verdict::Rejected {
+                overlay.drop_running();
+            } else if !overlay.apply_running() {
+                return UnitEnd::Stopped { transaction, reason: StopReason::Unresolvable };
+            }
+            outcomes.push(outcome);
+        }
+        UnitEnd::Outcomes(outcomes)
+    }
+
+    /// Validates a unit. Returns its next execution if it has to run again.
+    fn validate(&self, validation: Validation, counts: &mut Counts) -> Option<Execution> {
+        counts.validations += 1;
+        let unit = validation.unit();
+        let record = self.records[unit as usize].lock();
+        let skipped = Canary::SkipValidation.sings() && counts.validations % 3 == 0;
+        if skipped || record.is_current(self.memory, unit) {
+            drop(record);
+            if self.scheduler.confirm(validation) {
+                self.scheduler.commit(|unit| self.commit_unit(unit));
+            }
+            return None;
+        }
+        let abort = self.scheduler.abort(validation)?;
+        counts.aborts += 1;
+        if record.on_final_values {
+            drop(record);
+            self.fail(BlockError::Inconsistent { transaction: self.range(unit).start });
+            return None;
+        }
+        for write in &record.writes {
+            self.memory.mark_estimate(write.location, unit);
+        }
+        drop(record);
+        Some(self.scheduler.finish_abort(abort))
+    }
+
+    fn fail(&self, error: BlockError) {
+        self.commit.lock().error.get_or_insert(error);
+        self.scheduler.halt();
+    }
+
+    /// Commits one unit: everything below it is committed, and its reads are final.
+    fn commit_unit(&self, unit: u32) -> ControlFlow<()> {
+        let commit = &mut *self.commit.lock();
+        match self.settle(unit, commit) {
+            Ok(flow) => flow,
+            Err(error) => {
+                commit.error.get_or_insert(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    fn settle(&self, unit: u32, commit: &mut Commit<V, F>) -> Result<ControlFlow<()>, BlockError> {
+        let mut record = self.records[unit as usize].lock();
+        let fits = matches!(record.execution, record::Execution::Outcomes(_))
+            && self.resolve_deltas(unit, &record.writes, commit)?;
+        if !fits {
+            self.execute_at_frontier(unit, self.range(unit), &mut record, commit)?;
+        }
+        let first = self.range(unit).start;
+        let record::Execution::Outcomes(outcomes) = std::mem::take(&mut record.execution) else {
+            return Err(BlockError::Stopped { transaction: first });
+        };
+        for (offset, outcome) in outcomes.into_iter().enumerate() {
+            let transaction = first + offset;
+            match commit.admission.admit(&outcome) {
+                Admitted::Yes => {
+                    (commit.on_commit)(transaction, &outcome);
+                    commit.outcomes.push(outcome);
+                }
+                Admitted::RejectsBlock => {
+                    commit.outcomes.push(outcome);
+                    commit.end = BlockEnd::Rejected { transaction };
+                    return Ok(ControlFlow::Break(()));
+                }
+                Admitted::No => {
+                    commit.end = BlockEnd::GasLimit { transaction };
+                    if offset > 0 {
+                        // The block ends inside the unit: what the rest of it wrote has to go.
+                        self.execute_at_frontier(unit, first..transaction, &mut record, commit)?;
+                        commit.units = unit + 1;
+                    }
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+        }
+        commit.units = unit + 1;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Turns the deltas of a unit into values. False if one leaves its range.
+    fn resolve_deltas(&self, unit: u32, writes: &[WriteRecord], commit: &mut Commit<V, F>) -> Result<bool, BlockError> {
+        for write in writes.iter().filter(|write| write.is_delta) {
+            let resolved = self
+                .memory
+                .materialise(write.location, unit, |key| self.reader.read(key))
+                .map_err(|source| BlockError::Storage { transaction: self.range(unit).start, source })?;
+            commit.deltas_resolved += 1;
+            if resolved.is_err() && !Canary::TrustDeltas.sings() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Executes transactions of `unit` on final values, publishes the result and sends who has read above back to
+    /// validation. What goes wrong here goes wrong in sequential execution too.
+    fn execute_at_frontier(
+        &self,
+        unit: u32,
+        range: Range<usize>,
+        record: &mut Record<V::Value, V::Output>,
+        commit: &mut Commit<V, F>,
+    ) -> Result<(), BlockError> {
+        commit.frontier_executions += 1;
+        let outcomes = match self.run(unit, range, &mut commit.overlay, true) {
+            UnitEnd::Outcomes(outcomes) => outcomes,
+            UnitEnd::Stopped { transaction, reason: StopReason::Storage(source) } => {
+                return Err(BlockError::Storage { transaction, source });
+            }
+            UnitEnd::Stopped { transaction, .. } => return Err(BlockError::Inconsistent { transaction }),
+            UnitEnd::Panicked { transaction, message } => {
+                return Err(BlockError::Panicked { transaction, message });
+            }
+            UnitEnd::Forged { transaction } => return Err(BlockError::Stopped { transaction }),
+        };
+        record.execution = record::Execution::Outcomes(outcomes);
+        if record.publish(self.memory, unit, AT_FRONTIER, &mut commit.overlay, true) {
+            self.scheduler.rewind_above(unit);
+        }
+        Ok(())
+    }
+}

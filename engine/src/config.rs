@@ -1,0 +1,80 @@
+//! How a block is executed: what a node configures once, and what it says of each block.
+
+/// Which path a block takes. All give the same result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// One transaction after another on the calling thread, without any multi-version bookkeeping.
+    Sequential,
+    /// Optimistically in parallel, however small the block is.
+    Optimistic,
+    /// In parallel where the configuration allows it and the block is large enough, else sequentially.
+    #[default]
+    Auto,
+}
+
+/// The configuration of an [`Engine`](crate::Engine).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Whether [`Mode::Auto`] may execute in parallel at all.
+    pub enable_parallel_execution: bool,
+    /// Workers, the calling thread included. Blocks with fewer units use fewer. At least 1.
+    pub max_parallel_threads: usize,
+    /// Blocks with fewer transactions are executed sequentially in [`Mode::Auto`].
+    pub min_transactions_for_parallel: usize,
+    /// The path that blocks take.
+    pub mode: Mode,
+    /// Consecutive transactions that are scheduled, validated and committed as one unit. 1 suits expensive
+    /// transactions and hot keys; longer units make cheap transactions cheaper. Results never depend on it.
+    pub unit_length: usize,
+    /// How many of the most contended keys the metrics name. Finding them visits every key of the block: 0 saves that.
+    pub hottest_keys: usize,
+}
+
+impl Default for Config {
+    /// All cores, one transaction a unit, `Auto` from 8 transactions on.
+    fn default() -> Self {
+        Self {
+            enable_parallel_execution: true,
+            max_parallel_threads: std::thread::available_parallelism().map_or(1, usize::from),
+            min_transactions_for_parallel: 8,
+            mode: Mode::Auto,
+            unit_length: 1,
+            hottest_keys: 0,
+        }
+    }
+}
+
+impl Config {
+    /// Whether a block of `transactions` is executed in parallel.
+    #[must_use]
+    pub fn is_parallel(&self, transactions: usize) -> bool {
+        match self.mode {
+            Mode::Sequential => false,
+            Mode::Optimistic => true,
+            Mode::Auto => {
+                self.enable_parallel_execution
+                    && self.max_parallel_threads > 1
+                    && transactions >= self.min_transactions_for_parallel
+            }
+        }
+    }
+}
+
+/// What a rejected transaction means for its block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnRejected {
+    /// The first rejected transaction, in order, makes the whole block invalid: nothing of it counts.
+    #[default]
+    RejectBlock,
+    /// A rejected transaction changes nothing; the block goes on without it.
+    SkipInvalid,
+}
+
+/// The rules of one block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BlockPolicy {
+    /// What a rejected transaction means.
+    pub on_rejected: OnRejected,
+    /// The block ends before the first transaction with which the gas used would exceed this. `None`: no limit.
+    pub gas_limit: Option<u64>,
+}

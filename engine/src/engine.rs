@@ -1,0 +1,204 @@
+//! The engine: configuration, workers and recycled memory, and the choice of a path for each block.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use weft_mvmemory::{KeyChange, MvMemory};
+use weft_scheduler::{Scheduler, WorkerPool};
+use weft_storage::StateReader;
+
+use crate::admission::{Admission, BlockEnd};
+use crate::block::{BlockRun, Commit, UnitRecord};
+use crate::config::{BlockPolicy, Config};
+use crate::error::BlockError;
+use crate::metrics::{Counts, Metrics, Stopwatch};
+use crate::overlay::Overlay;
+use crate::record::Record;
+use crate::sequential;
+use crate::vm::{Outcome, Vm};
+
+/// What a block gives: the same on every path.
+#[derive(Debug)]
+pub struct BlockOutput<V: Vm> {
+    /// The outcomes of the block's transactions, in order. Where the block was rejected, the last one is the reason.
+    pub outcomes: Vec<Outcome<V::Output>>,
+    /// The keys whose values the block has changed, in ascending order, with their new values (`None`: removed).
+    /// Empty where the block was rejected.
+    pub changes: Vec<KeyChange<V::Key, V::Value>>,
+    /// Where and why the block ended.
+    pub end: BlockEnd,
+    /// Gas used by the block's transactions together.
+    pub gas_used: u64,
+    /// What it cost.
+    pub metrics: Metrics<V::Key>,
+}
+
+/// The memory of a block, kept for the next one.
+struct Scratch<V: Vm> {
+    memory: MvMemory<V::Key, V::Value>,
+    scheduler: Scheduler,
+    records: Vec<UnitRecord<V>>,
+    overlays: Vec<Mutex<Overlay<V::Value>>>,
+}
+
+/// Executes blocks. It keeps its workers and memory from one block to the next; several blocks may be given to it at
+/// once, from several threads, and take turns on the workers.
+pub struct Engine<V: Vm> {
+    config: Config,
+    pool: Arc<WorkerPool>,
+    scratch: Mutex<Vec<Scratch<V>>>,
+}
+
+impl<V: Vm> Engine<V> {
+    /// An engine with workers of its own.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let pool = Arc::new(WorkerPool::new(config.max_parallel_threads));
+        Self::with_pool(config, pool)
+    }
+
+    /// An engine on workers that are shared with others. It uses at most `config.max_parallel_threads` of them.
+    #[must_use]
+    pub fn with_pool(config: Config, pool: Arc<WorkerPool>) -> Self {
+        Self { config, pool, scratch: Mutex::new(Vec::new()) }
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The workers.
+    pub fn pool(&self) -> &Arc<WorkerPool> {
+        &self.pool
+    }
+
+    /// Executes `transactions`, in order as far as anybody can tell, on the state that `reader` gives.
+    ///
+    /// # Errors
+    /// [`BlockError`] when there is no result: the storage failed, or the virtual machine panicked. Then, as always,
+    /// the state is untouched: the changes are the caller's to write.
+    pub fn execute_block<R: StateReader<V::Key, V::Value>>(
+        &self,
+        vm: &V,
+        reader: &R,
+        transactions: &[V::Transaction],
+        policy: BlockPolicy,
+    ) -> Result<BlockOutput<V>, BlockError> {
+        self.execute_block_with(vm, reader, transactions, policy, |_, _| {})
+    }
+
+    /// As [`execute_block`](Self::execute_block), and calls `on_commit` with every outcome, in order, as soon as it is
+    /// final. Nothing that it was called for is ever taken back, but a later transaction may still reject the block.
+    ///
+    /// # Errors
+    /// As [`execute_block`](Self::execute_block).
+    pub fn execute_block_with<R, F>(
+        &self,
+        vm: &V,
+        reader: &R,
+        transactions: &[V::Transaction],
+        policy: BlockPolicy,
+        on_commit: F,
+    ) -> Result<BlockOutput<V>, BlockError>
+    where
+        R: StateReader<V::Key, V::Value>,
+        F: FnMut(usize, &Outcome<V::Output>) + Send,
+    {
+        if !self.config.is_parallel(transactions.len()) {
+            return sequential::execute(vm, reader, transactions, policy, on_commit);
+        }
+        let watch = Stopwatch::start();
+        let unit_length = self.config.unit_length.max(1);
+        let units = transactions.len().div_ceil(unit_length);
+        // The last numbers have a meaning of their own in scheduler and memory.
+        let units = u32::try_from(units).ok().filter(|units| *units < 1 << 31);
+        let units = units.ok_or(BlockError::TooLong { transactions: transactions.len() })?;
+        // A worker without a unit of its own would only be in the way.
+        let workers = self.config.max_parallel_threads.clamp(1, self.pool.workers()).min(units.max(1) as usize);
+
+        let mut scratch = self.scratch(units, workers);
+        let run = BlockRun {
+            vm,
+            reader,
+            transactions,
+            unit_length,
+            memory: &scratch.memory,
+            scheduler: &scratch.scheduler,
+            records: &scratch.records,
+            commit: Mutex::new(Commit::new(Admission::new(policy), transactions.len(), on_commit)),
+        };
+        let total = Mutex::new(Counts::default());
+        self.pool.run(workers, |worker| {
+            let counts = run.work(&mut scratch.overlays[worker].lock());
+            *total.lock() += counts;
+        });
+        let commit = run.commit.into_inner();
+        let counts = total.into_inner();
+
+        let finish = Stopwatch::start();
+        let hottest_keys = match self.config.hottest_keys {
+            0 => Vec::new(),
+            limit => scratch.memory.hottest(limit),
+        };
+        let kept = match commit.end {
+            BlockEnd::Rejected { .. } => 0,
+            BlockEnd::Complete | BlockEnd::GasLimit { .. } => commit.units,
+        };
+        let changes = if commit.error.is_none() && kept > 0 {
+            scratch.memory.finish(kept, |key| reader.read(key)).map_err(BlockError::Changes)
+        } else {
+            scratch.memory.reset();
+            Ok(Vec::new())
+        };
+        let metrics = Metrics {
+            transactions: transactions.len() as u64,
+            units: u64::from(units),
+            executions: counts.executions,
+            validations: counts.validations,
+            aborts: counts.aborts,
+            suspensions: counts.suspensions,
+            deltas_resolved: commit.deltas_resolved,
+            frontier_executions: commit.frontier_executions,
+            core_time: counts.cpu + finish.cpu(),
+            wall_time: watch.wall(),
+            workers,
+            hottest_keys,
+        };
+        self.scratch.lock().push(scratch);
+        if let Some(error) = commit.error {
+            return Err(error);
+        }
+        let gas_used = commit.gas_used();
+        Ok(BlockOutput { outcomes: commit.outcomes, changes: changes?, end: commit.end, gas_used, metrics })
+    }
+
+    /// Memory for a block, recycled where there is some.
+    fn scratch(&self, units: u32, workers: usize) -> Scratch<V> {
+        let recycled = self.scratch.lock().pop();
+        let mut scratch = recycled.unwrap_or_else(|| Scratch {
+            memory: MvMemory::new(),
+            scheduler: Scheduler::new(0),
+            records: Vec::new(),
+            overlays: Vec::new(),
+        });
+        scratch.scheduler.reset(units);
+        let units = units as usize;
+        for record in scratch.records.iter_mut().take(units) {
+            record.get_mut().clear();
+        }
+        if scratch.records.len() < units {
+            scratch.records.resize_with(units, || Mutex::new(Record::new()));
+        }
+        if scratch.overlays.len() < workers {
+            scratch.overlays.resize_with(workers, || Mutex::new(Overlay::new()));
+        }
+        scratch
+    }
+}
+
+impl<V: Vm> std::fmt::Debug for Engine<V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("config", &self.config).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,121 @@
+//! What a block cost.
+
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// Counts and times of one block. Counts are in units, which are single transactions unless the configuration says
+/// otherwise.
+#[derive(Debug, Clone)]
+pub struct Metrics<K> {
+    /// Transactions of the block.
+    pub transactions: u64,
+    /// Units that the block was divided into.
+    pub units: u64,
+    /// Executions that ran to their end.
+    pub executions: u64,
+    /// Validations of what an execution had read.
+    pub validations: u64,
+    /// Validations that found a stale read.
+    pub aborts: u64,
+    /// Executions that were given up because a value was still being computed, or not begun for that reason.
+    pub suspensions: u64,
+    /// Deltas that were turned into values in commit order.
+    pub deltas_resolved: u64,
+    /// Units that were executed (again) at the commit frontier, on final values.
+    pub frontier_executions: u64,
+    /// CPU time of all workers together.
+    pub core_time: Duration,
+    /// Wall-clock time.
+    pub wall_time: Duration,
+    /// Workers that took part.
+    pub workers: usize,
+    /// The keys that the most units wrote, with their number; as many as the configuration asks for.
+    pub hottest_keys: Vec<(K, usize)>,
+}
+
+impl<K> Default for Metrics<K> {
+    fn default() -> Self {
+        Self {
+            transactions: 0,
+            units: 0,
+            executions: 0,
+            validations: 0,
+            aborts: 0,
+            suspensions: 0,
+            deltas_resolved: 0,
+            frontier_executions: 0,
+            core_time: Duration::ZERO,
+            wall_time: Duration::ZERO,
+            workers: 0,
+            hottest_keys: Vec::new(),
+        }
+    }
+}
+
+impl<K> Metrics<K> {
+    /// Executions per unit: 1 means that nothing was executed twice.
+    #[must_use]
+    pub fn executions_per_unit(&self) -> f64 {
+        self.executions as f64 / self.units.max(1) as f64
+    }
+
+    /// Validations per unit.
+    #[must_use]
+    pub fn validations_per_unit(&self) -> f64 {
+        self.validations as f64 / self.units.max(1) as f64
+    }
+
+    /// Cores that were busy on average.
+    #[must_use]
+    pub fn cores(&self) -> f64 {
+        self.core_time.as_secs_f64() / self.wall_time.as_secs_f64().max(f64::EPSILON)
+    }
+}
+
+/// What one worker counts; added up when it leaves the block.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Counts {
+    pub(crate) executions: u64,
+    pub(crate) validations: u64,
+    pub(crate) aborts: u64,
+    pub(crate) suspensions: u64,
+    pub(crate) cpu: Duration,
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.executions += other.executions;
+        self.validations += other.validations;
+        self.aborts += other.aborts;
+        self.suspensions += other.suspensions;
+        self.cpu += other.cpu;
+    }
+}
+
+/// Wall-clock and thread CPU time since its start.
+pub(crate) struct Stopwatch {
+    wall: Instant,
+    cpu: Duration,
+}
+
+fn thread_cpu_time() -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    // The clock starts at 0 with the thread: both parts are in range.
+    Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
+}
+
+impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        Self { wall: Instant::now(), cpu: thread_cpu_time() }
+    }
+
+    pub(crate) fn wall(&self) -> Duration {
+        self.wall.elapsed()
+    }
+
+    /// CPU time of the calling thread, which must be the one that started the watch.
+    pub(crate) fn cpu(&self) -> Duration {
+        thread_cpu_time().saturating_sub(self.cpu)
+    }
+}

@@ -1,0 +1,119 @@
+//! What one unit reads and writes while it executes: a list of accesses that belongs to the worker.
+//!
+//! A unit is a run of consecutive transactions. The overlay keeps, for every location that the unit has touched, what
+//! was read from outside (once: later reads see the same snapshot), what the unit's finished transactions have made of
+//! it, and what the running transaction does. A rejected transaction is undone here and nothing of it is ever shared.
+
+use hashbrown::HashTable;
+use weft_mvmemory::{Change, LocationId, Origin, Value};
+
+/// From this number of accesses on they are found through an index: comparing a few hashes in a row is cheaper.
+const INDEXED_FROM: usize = 16;
+
+/// One location that the unit has touched.
+#[derive(Debug)]
+pub(crate) struct Access<V: Value> {
+    /// Of the key; equal keys have equal hashes, and different keys different locations.
+    hash: u64,
+    pub(crate) location: LocationId,
+    /// What was read from outside the unit.
+    pub(crate) outside: Option<(Option<V>, Origin)>,
+    /// What the unit's finished transactions have done.
+    pub(crate) unit: Option<Change<V>>,
+    /// What the running transaction has done.
+    pub(crate) running: Option<Change<V>>,
+}
+
+/// The accesses of one unit.
+#[derive(Debug)]
+pub(crate) struct Overlay<V: Value> {
+    accesses: Vec<Access<V>>,
+    index: HashTable<u32>,
+    /// Accesses that the running transaction has changed.
+    touched: Vec<u32>,
+}
+
+impl<V: Value> Overlay<V> {
+    pub(crate) fn new() -> Self {
+        Self { accesses: Vec::new(), index: HashTable::new(), touched: Vec::new() }
+    }
+
+    /// Forgets everything, for the next unit. The memory stays.
+    pub(crate) fn clear(&mut self) {
+        self.accesses.clear();
+        self.index.clear();
+        self.touched.clear();
+    }
+
+    pub(crate) fn accesses(&self) -> &[Access<V>] {
+        &self.accesses
+    }
+
+    pub(crate) fn accesses_mut(&mut self) -> &mut [Access<V>] {
+        &mut self.accesses
+    }
+
+    pub(crate) fn at(&mut self, at: usize) -> &mut Access<V> {
+        &mut self.accesses[at]
+    }
+
+    /// The access to the key with `hash` for which `is_key` holds.
+    pub(crate) fn find(&self, hash: u64, is_key: impl Fn(LocationId) -> bool) -> Option<usize> {
+        let fits = |access: &Access<V>| access.hash == hash && is_key(access.location);
+        if self.accesses.len() < INDEXED_FROM {
+            return self.accesses.iter().position(fits);
+        }
+        self.index.find(hash, |&at| fits(&self.accesses[at as usize])).map(|&at| at as usize)
+    }
+
+    /// Adds an access to a location that has none yet.
+    pub(crate) fn insert(&mut self, hash: u64, location: LocationId) -> usize {
+        let at = self.accesses.len();
+        self.accesses.push(Access { hash, location, outside: None, unit: None, running: None });
+        let accesses = &self.accesses;
+        let rehash = |&at: &u32| accesses[at as usize].hash;
+        if at + 1 == INDEXED_FROM {
+            for (at, access) in accesses.iter().enumerate() {
+                self.index.insert_unique(access.hash, at as u32, rehash);
+            }
+        } else if at + 1 > INDEXED_FROM {
+            self.index.insert_unique(hash, at as u32, rehash);
+        }
+        at
+    }
+
+    /// Records what the running transaction does.
+    pub(crate) fn change(&mut self, at: usize, change: Change<V>) {
+        if self.accesses[at].running.replace(change).is_none() {
+            self.touched.push(at as u32);
+        }
+    }
+
+    /// The running transaction is applied: its changes become the unit's. False if a delta of it cannot be combined
+    /// with the unit's: only concrete values can tell then what happens.
+    pub(crate) fn apply_running(&mut self) -> bool {
+        let mut whole = true;
+        for at in self.touched.drain(..) {
+            let access = &mut self.accesses[at as usize];
+            let Some(running) = access.running.take() else { continue };
+            access.unit = Some(match (access.unit.take(), running) {
+                (Some(Change::Add(first)), Change::Add(second)) => match V::combine(&first, &second) {
+                    Ok(both) => Change::Add(both),
+                    Err(_) => {
+                        whole = false;
+                        Change::Add(first)
+                    }
+                },
+                (_, running) => running,
+            });
+        }
+        whole
+    }
+
+    /// The running transaction is undone.
+    pub(crate) fn drop_running(&mut self) {
+        for at in self.touched.drain(..) {
+            self.accesses[at as usize].running = None;
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What the engine keeps of every unit between its execution and its commit: read set, write set, outcomes.
+
+use smallvec::SmallVec;
+use weft_mvmemory::{Change, LocationId, MvMemory, Origin, Value};
+
+use crate::overlay::Overlay;
+use crate::view::ReadRecord;
+use crate::vm::{Key, Outcome};
+
+/// A location where a unit has a version, an estimate or an announcement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WriteRecord {
+    pub(crate) location: LocationId,
+    pub(crate) is_delta: bool,
+}
+
+/// How a unit's last execution ended.
+#[derive(Debug, Default)]
+pub(crate) enum Execution<O> {
+    /// It has not ended.
+    #[default]
+    None,
+    /// Its transactions' outcomes, in order.
+    Outcomes(SmallVec<[Outcome<O>; 1]>),
+    /// It went wrong (a panic, a storage failure, a delta out of range). What is true shows on final values: it is
+    /// executed once more when everything below is committed.
+    AtFrontier,
+}
+
+/// The record of one unit. Behind a lock, because a validation that comes too late may still look at it while the next
+/// incarnation's is put in its place; what it finds does not matter then, the scheduler ignores its verdict.
+#[derive(Debug)]
+pub(crate) struct Record<V: Value, O> {
+    reads: SmallVec<[ReadRecord; 4]>,
+    /// The values of the reads that were computed from deltas, in the order of the reads.
+    resolved: Vec<Option<V>>,
+    pub(crate) writes: SmallVec<[WriteRecord; 4]>,
+    pub(crate) execution: Execution<O>,
+    /// Everything below was committed before the execution began: it cannot turn out stale.
+    pub(crate) on_final_values: bool,
+}
+
+impl<V: Value, O> Record<V, O> {
+    pub(crate) fn new() -> Self {
+        Self {
+            reads: SmallVec::new(),
+            resolved: Vec::new(),
+            writes: SmallVec::new(),
+            execution: Execution::None,
+            on_final_values: false,
+        }
+    }
+
+    /// Empties the record for the next block. The memory stays.
+    pub(crate) fn clear(&mut self) {
+        self.reads.clear();
+        self.resolved.clear();
+        self.writes.clear();
+        self.execution = Execution::None;
+        self.on_final_values = false;
+    }
+
+    /// Whether the unit would read now what it has read.
+    pub(crate) fn is_current<K: Key>(&self, memory: &MvMemory<K, V>, unit: u32) -> bool {
+        let mut resolved = self.resolved.iter();
+        self.reads.iter().all(|read| {
+            let value = if read.origin == Origin::Resolved { resolved.next() } else { None };
+            memory.still_reads(read.location, unit, read.origin, value)
+        })
+    }
+
+    /// Publishes what `overlay` holds as incarnation `incarnation` of `unit`, removes what the last incarnation wrote
+    /// and this one did not, and keeps the reads. True if a reader above could see a difference.
+    ///
+    /// `with_writes` is false for an execution that went wrong: it publishes nothing.
+    pub(crate) fn publish<K: Key>(
+        &mut self,
+        memory: &MvMemory<K, V>,
+        unit: u32,
+        incarnation: u32,
+        overlay: &mut Overlay<V>,
+        with_writes: bool,
+    ) -> bool {
+        self.reads.clear();
+        self.resolved.clear();
+        let before = std::mem::take(&mut self.writes);
+        let mut changed = false;
+        for access in overlay.accesses_mut() {
+            if let Some((value, origin)) = access.outside.take() {
+                self.reads.push(ReadRecord { location: access.location, origin });
+                if origin == Origin::Resolved {
+                    self.resolved.push(value);
+                }
+            }
+            if let Some(change) = access.unit.take().filter(|_| with_writes) {
+                self.writes.push(WriteRecord { location: access.location, is_delta: matches!(change, Change::Add(_)) });
+                changed |= memory.write(access.location, unit, incarnation, change);
+            }
+        }
+        for old in &before {
+            let kept = self.writes.iter().any(|new| new.location == old.location);
+            if !kept && !crate::canary::Canary::KeepOldWrites.sings() {
+                changed |= memory.remove(old.location, unit);
+            }
+        }
+        changed
+    }
+}

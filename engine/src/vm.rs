@@ -1,0 +1,150 @@
+//! The contract between the engine and a chain: what a virtual machine is given and what it gives back.
+
+use std::fmt::Debug;
+use std::hash::Hash;
+
+use weft_mvmemory::{OutOfBounds, Value};
+
+/// What the state is keyed by. `Ord` decides the order of the change set.
+pub trait Key: Clone + Eq + Ord + Hash + Debug + Send + Sync + 'static {}
+impl<T: Clone + Eq + Ord + Hash + Debug + Send + Sync + 'static> Key for T {}
+
+/// The engine wants this execution to end now. Pass it up with `?`.
+///
+/// It is opaque on purpose: a virtual machine can neither make one nor learn why (a value that is still being
+/// computed, a block that ended, a storage failure), so it cannot let a result depend on it. The view remembers the
+/// reason: an execution that swallows a `Stop` is discarded all the same.
+#[derive(Debug)]
+#[must_use = "pass it up with `?`: the result of this execution is discarded"]
+pub struct Stop(pub(crate) ());
+
+/// Why an execution was stopped; known to the engine only.
+#[derive(Debug)]
+pub(crate) enum StopReason {
+    /// The value is an estimate: the named unit will write it anew.
+    Estimate(u32),
+    /// Speculation went wrong; only an execution on committed values can tell what is true.
+    Unresolvable,
+    /// The block has ended or failed; nothing of this execution will be used.
+    Halted,
+    /// The storage failed to deliver a base value.
+    Storage(weft_storage::StorageError),
+}
+
+/// Why [`StateView::add`] did not take a delta.
+#[derive(Debug)]
+pub enum AddError {
+    /// The value would leave its range: the transaction sees the same here as in sequential execution.
+    OutOfBounds,
+    /// The engine ends this execution; pass it up.
+    Stop(Stop),
+}
+
+impl From<Stop> for AddError {
+    fn from(stop: Stop) -> Self {
+        Self::Stop(stop)
+    }
+}
+
+impl From<OutOfBounds> for AddError {
+    fn from(_: OutOfBounds) -> Self {
+        Self::OutOfBounds
+    }
+}
+
+/// The state as one transaction sees it: everything before it in the block, and its own changes.
+///
+/// Changes stay in the transaction's own buffer. They take effect only if the transaction ends with
+/// [`Outcome::applied`]; a rejected transaction leaves nothing behind.
+pub trait StateView<K, V: Value> {
+    /// The value of `key`, or `None` where there is none. Within one execution it changes only by own changes.
+    ///
+    /// # Errors
+    /// [`Stop`] when the engine ends this execution; pass it up with `?`.
+    fn read(&mut self, key: &K) -> Result<Option<V>, Stop>;
+
+    /// Sets `key` to `value`.
+    fn write(&mut self, key: K, value: V);
+
+    /// Removes the value of `key`.
+    fn delete(&mut self, key: K);
+
+    /// Applies a commutative delta to `key` without reading it: it conflicts with nobody who does not read the key.
+    ///
+    /// # Errors
+    /// [`AddError::OutOfBounds`] where sequential execution would overflow or underflow (found at the latest in
+    /// commit order, by executing the transaction again); [`AddError::Stop`] must be passed up.
+    fn add(&mut self, key: K, delta: V::Delta) -> Result<(), AddError>;
+
+    /// Asks whether to go on. To be called now and then by a machine that computes for long without reading, so
+    /// that a loop which only an inconsistent snapshot makes endless still ends.
+    ///
+    /// # Errors
+    /// [`Stop`] when the engine ends this execution; pass it up with `?`.
+    fn poll(&mut self) -> Result<(), Stop>;
+}
+
+/// What became of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Its changes are part of the block (this includes transactions that failed but paid, where a chain has them).
+    Applied,
+    /// It is invalid here: it changes nothing, and the block policy says what follows.
+    Rejected,
+}
+
+/// The end of a transaction's execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome<O> {
+    /// What the chain wants to know of it: a receipt, an error code.
+    pub output: O,
+    /// Whether its changes count.
+    pub verdict: Verdict,
+    /// The gas that it used, for the block's gas limit. 0 where the chain has none.
+    pub gas_used: u64,
+}
+
+impl<O> Outcome<O> {
+    /// The transaction's changes are part of the block.
+    pub fn applied(output: O, gas_used: u64) -> Self {
+        Self { output, verdict: Verdict::Applied, gas_used }
+    }
+
+    /// The transaction is invalid and changes nothing.
+    pub fn rejected(output: O) -> Self {
+        Self { output, verdict: Verdict::Rejected, gas_used: 0 }
+    }
+}
+
+/// A chain's transaction semantics.
+///
+/// `execute` must be a deterministic function of the transaction and of what it reads: no clock, no randomness, no
+/// state of its own that changes. It can be called several times for one transaction, also with reads that no
+/// sequential execution would give; whatever it then does (an error, a panic) is discarded by the engine.
+pub trait Vm: Sync {
+    /// One entry of the block.
+    type Transaction: Sync;
+    /// What the state is keyed by.
+    type Key: Key;
+    /// What the state holds.
+    type Value: Value;
+    /// What a transaction gives back.
+    type Output: Clone + PartialEq + Debug + Send + 'static;
+
+    /// Executes one transaction on `state`.
+    ///
+    /// # Errors
+    /// Only the [`Stop`] that a call on `state` returned. A failing transaction is an [`Outcome`].
+    fn execute<S: StateView<Self::Key, Self::Value>>(
+        &self,
+        transaction: &Self::Transaction,
+        state: &mut S,
+    ) -> Result<Outcome<Self::Output>, Stop>;
+
+    /// Names keys that the transaction will surely write (not those to which it only adds). A hint: it steers the
+    /// scheduler around executions that are bound to be repeated. Wrong or missing hints cost time, never
+    /// correctness.
+    fn footprint(&self, transaction: &Self::Transaction, declare: &mut dyn FnMut(Self::Key)) {
+        let _ = (transaction, declare);
+    }
+}

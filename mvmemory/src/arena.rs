@@ -1,0 +1,89 @@
+//! Locations by number: a list that only grows during a block and never moves what it holds.
+
+use std::sync::OnceLock;
+
+use crate::Value;
+use crate::location::Location;
+use crate::sync::{AtomicU32, Ordering};
+
+/// Chunk `c` holds `FIRST << c` locations: 26 chunks cover more than any block can name.
+#[cfg(not(loom))]
+const FIRST: u32 = 256;
+#[cfg(loom)]
+const FIRST: u32 = 2;
+const CHUNKS: usize = 24;
+
+/// A growing list of locations. Numbers are given out once per block; chunks are kept between blocks.
+pub(crate) struct Arena<K, V: Value> {
+    chunks: [OnceLock<Box<[Location<K, V>]>>; CHUNKS],
+    len: AtomicU32,
+}
+
+/// Chunk and offset of a number.
+fn place(id: u32) -> (usize, usize) {
+    let shifted = id / FIRST + 1;
+    let chunk = shifted.ilog2();
+    let start = FIRST * ((1 << chunk) - 1);
+    (chunk as usize, (id - start) as usize)
+}
+
+impl<K, V: Value> Arena<K, V> {
+    pub(crate) fn new() -> Self {
+        Self { chunks: std::array::from_fn(|_| OnceLock::new()), len: AtomicU32::new(0) }
+    }
+
+    /// A location of its own for the caller, and its number.
+    ///
+    /// # Panics
+    /// When a block names more than 2^32 / 2 locations.
+    pub(crate) fn allocate(&self) -> (u32, &Location<K, V>) {
+        // Relaxed: the counter only has to give every caller a number of its own; what is at that number is
+        // published by whoever publishes the number.
+        let id = self.len.fetch_add(1, Ordering::Relaxed);
+        let (chunk, offset) = place(id);
+        let slot = self.chunks.get(chunk).expect("a block names fewer than 2^31 locations");
+        let chunk = slot.get_or_init(|| (0..FIRST << chunk).map(|_| Location::new()).collect());
+        (id, &chunk[offset])
+    }
+
+    pub(crate) fn get(&self, id: u32) -> &Location<K, V> {
+        let (chunk, offset) = place(id);
+        let chunk = self.chunks[chunk].get().expect("a number is known only after its chunk exists");
+        &chunk[offset]
+    }
+
+    pub(crate) fn len(&self) -> u32 {
+        self.len.load(Ordering::Relaxed)
+    }
+
+    /// Every location that was given out, with its number.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Location<K, V>> {
+        let len = self.len() as usize;
+        self.chunks.iter_mut().filter_map(OnceLock::get_mut).flat_map(|chunk| chunk.iter_mut()).take(len)
+    }
+
+    /// Empties every location that was given out. Their memory stays.
+    pub(crate) fn reset(&mut self) {
+        for location in self.iter_mut() {
+            location.reset();
+        }
+        self.len.store(0, Ordering::Relaxed); // exclusive access
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_consecutive_and_without_gaps() {
+        let mut expected = (0, 0);
+        for id in 0..100_000 {
+            assert_eq!(place(id), expected, "place of {id}");
+            expected.1 += 1;
+            if expected.1 == (FIRST << expected.0) as usize {
+                expected = (expected.0 + 1, 0);
+            }
+        }
+    }
+}

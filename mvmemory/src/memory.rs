@@ -1,0 +1,188 @@
+//! The multi-version memory of one block: what every unit has written where, and what the others read of it.
+
+use std::hash::Hash;
+
+use crate::location::{Change, Origin, Read};
+use crate::table::{LocationId, Table};
+use crate::{OutOfBounds, Value};
+
+/// Versions of every key that a block touches, by unit (a unit is what is scheduled as one: a run of consecutive
+/// transactions, often a single one).
+///
+/// All methods on `&self` may be called from any number of threads. See the crate's documentation for an example.
+pub struct MvMemory<K, V: Value, H = ahash::RandomState> {
+    table: Table<K, V, H>,
+}
+
+impl<K: Clone + Eq + Hash + Ord, V: Value> MvMemory<K, V> {
+    /// An empty memory.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_hasher(ahash::RandomState::new())
+    }
+}
+
+impl<K: Clone + Eq + Hash + Ord, V: Value> Default for MvMemory<K, V> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The key of a location and its value at the end of the block (`None`: it has none any more).
+pub type KeyChange<K, V> = (K, Option<V>);
+
+impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K, V, H> {
+    /// An empty memory that hashes keys with `hasher`. Results never depend on it, not even where all hashes are equal.
+    pub fn with_hasher(hasher: H) -> Self {
+        Self { table: Table::new(hasher) }
+    }
+
+    /// The hash by which [`Self::intern_hashed`] finds a key.
+    pub fn hash(&self, key: &K) -> u64 {
+        self.table.hash(key)
+    }
+
+    /// The location of `key`.
+    pub fn intern(&self, key: &K) -> LocationId {
+        self.table.intern(self.table.hash(key), key)
+    }
+
+    /// The location of `key`, for a caller who has its [`hash`](Self::hash) already.
+    pub fn intern_hashed(&self, hash: u64, key: &K) -> LocationId {
+        self.table.intern(hash, key)
+    }
+
+    /// The key of a location.
+    pub fn key(&self, location: LocationId) -> &K {
+        self.table.arena().get(location.0).key()
+    }
+
+    /// Number of locations that the block has named so far.
+    pub fn locations(&self) -> usize {
+        self.table.arena().len() as usize
+    }
+
+    /// What `unit` reads at `location`: the highest version below it, else the base value.
+    pub fn read(&self, location: LocationId, unit: u32) -> Read<V> {
+        self.table.arena().get(location.0).read(unit)
+    }
+
+    /// The value from before the block. `load` fetches it from storage; it is called at most once per block and
+    /// key as long as it succeeds.
+    ///
+    /// # Errors
+    /// What `load` returned. The next caller tries again.
+    pub fn base<E>(
+        &self,
+        location: LocationId,
+        load: impl FnOnce(&K) -> Result<Option<V>, E>,
+    ) -> Result<&Option<V>, E> {
+        self.table.arena().get(location.0).base(load)
+    }
+
+    /// Whether `unit` would read at `location` now what it read before. `resolved` is the value that it read, needed
+    /// where `origin` is [`Origin::Resolved`].
+    pub fn still_reads(&self, location: LocationId, unit: u32, origin: Origin, resolved: Option<&Option<V>>) -> bool {
+        self.table.arena().get(location.0).still_reads(unit, origin, resolved)
+    }
+
+    /// Publishes a change by incarnation `incarnation` of `unit`. True if a reader above could see a difference to
+    /// what was there: an equal content that replaces an estimate makes none.
+    pub fn write(&self, location: LocationId, unit: u32, incarnation: u32, change: Change<V>) -> bool {
+        self.table.arena().get(location.0).write(unit, incarnation, change)
+    }
+
+    /// Announces, by a hint, that `unit` is going to write `location`. Returns the closest unit below that is going
+    /// to write there as well. What was announced must be written or [removed](Self::remove) when the unit has run.
+    pub fn announce(&self, location: LocationId, unit: u32) -> Option<u32> {
+        self.table.arena().get(location.0).announce(unit)
+    }
+
+    /// Marks what `unit` wrote as an estimate: the unit is about to run again, and readers wait for it.
+    pub fn mark_estimate(&self, location: LocationId, unit: u32) {
+        self.table.arena().get(location.0).mark_estimate(unit);
+    }
+
+    /// Removes what `unit` wrote or announced, because its new incarnation did not write it. True if a reader above
+    /// could have seen it.
+    pub fn remove(&self, location: LocationId, unit: u32) -> bool {
+        self.table.arena().get(location.0).remove(unit)
+    }
+
+    /// Turns the delta that `unit` left at `location` into a value. To be called in commit order: everything below
+    /// must be committed and materialised.
+    ///
+    /// # Errors
+    /// The outer error is `load`'s; the inner one is [`OutOfBounds`] where the delta leaves its range: the unit then
+    /// has to be executed again with concrete values.
+    pub fn materialise<E>(
+        &self,
+        location: LocationId,
+        unit: u32,
+        load: impl FnOnce(&K) -> Result<Option<V>, E>,
+    ) -> Result<Result<(), OutOfBounds>, E> {
+        self.table.arena().get(location.0).materialise(unit, load)
+    }
+
+    /// The changes of all units below `end`, which must be committed, sorted by key. A key whose final value equals
+    /// its base value is left out; `load` fetches base values that nobody has needed so far. Empties the memory.
+    ///
+    /// # Errors
+    /// What `load` returned. The memory is emptied all the same.
+    pub fn finish<E>(
+        &mut self,
+        end: u32,
+        mut load: impl FnMut(&K) -> Result<Option<V>, E>,
+    ) -> Result<Vec<KeyChange<K, V>>, E> {
+        let mut changes = Vec::with_capacity(self.locations());
+        let mut failed = None;
+        for location in self.table.arena_mut().iter_mut() {
+            let Some(value) = location.take_final(end) else { continue };
+            match location.base(&mut load) {
+                Ok(base) if *base == value => {}
+                Ok(_) => {
+                    let key = location.take_key().expect("a location that was written has a key");
+                    changes.push((key, value));
+                }
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
+        }
+        self.reset();
+        match failed {
+            Some(error) => Err(error),
+            None => {
+                changes.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+                Ok(changes)
+            }
+        }
+    }
+
+    /// The `limit` keys that the most units wrote, the most written first, with the number of their writers.
+    pub fn hottest(&mut self, limit: usize) -> Vec<(K, usize)> {
+        let mut hottest: Vec<(K, usize)> = Vec::with_capacity(limit + 1);
+        for location in self.table.arena_mut().iter_mut() {
+            let writers = location.writers();
+            if writers < 2 || (hottest.len() == limit && hottest.last().is_some_and(|last| last.1 >= writers)) {
+                continue;
+            }
+            let at = hottest.partition_point(|other| other.1 >= writers);
+            hottest.insert(at, (location.key().clone(), writers));
+            hottest.truncate(limit);
+        }
+        hottest
+    }
+
+    /// Empties the memory for the next block and keeps what it has allocated.
+    pub fn reset(&mut self) {
+        self.table.reset();
+    }
+}
+
+impl<K, V: Value, H> std::fmt::Debug for MvMemory<K, V, H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MvMemory").finish_non_exhaustive()
+    }
+}

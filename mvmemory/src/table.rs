@@ -1,0 +1,111 @@
+//! From a key to its location: a concurrent hash table in which keys are only ever inserted.
+//!
+//! The table is a row of levels, each twice as large as the one before. A key is looked for in a few slots of the
+//! first level, then of the second, and so on; the first empty slot on that path is where it is inserted. Since no
+//! slot is ever emptied during a block, everybody who looks for a key walks the same path to the same slot: two
+//! workers cannot intern one key twice, and nothing is ever moved.
+//!
+//! A slot holds half of the hash and the location's number; keys with equal hashes are told apart by comparing the
+//! keys themselves, so they never alias.
+
+use std::hash::{BuildHasher, Hash};
+use std::sync::OnceLock;
+
+use crate::Value;
+use crate::arena::Arena;
+use crate::sync::{AtomicU64, Ordering};
+
+/// Slots looked at per level. With the first level at most half full nearly every key is within it.
+#[cfg(not(loom))]
+const PROBES: usize = 16;
+#[cfg(loom)]
+const PROBES: usize = 1;
+#[cfg(not(loom))]
+const SMALLEST: usize = 1024;
+#[cfg(loom)]
+const SMALLEST: usize = 1;
+const LEVELS: usize = 24;
+
+/// Names a location within one block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LocationId(pub(crate) u32);
+
+pub(crate) struct Table<K, V: Value, H> {
+    hasher: H,
+    /// Slots of the first level; a power of two. Later levels double.
+    first: usize,
+    levels: [OnceLock<Box<[AtomicU64]>>; LEVELS],
+    arena: Arena<K, V>,
+}
+
+impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
+    pub(crate) fn new(hasher: H) -> Self {
+        Self { hasher, first: SMALLEST, levels: std::array::from_fn(|_| OnceLock::new()), arena: Arena::new() }
+    }
+
+    pub(crate) fn hash(&self, key: &K) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    pub(crate) fn arena(&self) -> &Arena<K, V> {
+        &self.arena
+    }
+
+    pub(crate) fn arena_mut(&mut self) -> &mut Arena<K, V> {
+        &mut self.arena
+    }
+
+    /// The location of `key`, whose hash is `hash`; a new one if nobody has named the key in this block.
+    pub(crate) fn intern(&self, hash: u64, key: &K) -> LocationId {
+        let tag = hash >> 32;
+        let mut spare = None;
+        for (level, slots) in self.levels.iter().enumerate() {
+            let slots = slots.get_or_init(|| (0..self.first << level).map(|_| AtomicU64::new(0)).collect());
+            let mask = slots.len() - 1;
+            for probe in 0..PROBES.min(slots.len()) {
+                let slot = &slots[(hash as usize).wrapping_add(probe) & mask];
+                // Acquire: pairs with the Release of the insertion below, so that the key can be read.
+                let mut word = slot.load(Ordering::Acquire);
+                if word == 0 {
+                    // Nobody can know a location before its slot is published: an insertion that comes too late
+                    // keeps its location as a spare for the next empty slot, or leaves it unused.
+                    let (id, location) = *spare.get_or_insert_with(|| {
+                        let (id, location) = self.arena.allocate();
+                        location.set_key(key.clone());
+                        (id, location)
+                    });
+                    let mine = tag << 32 | u64::from(id + 1);
+                    // Release: the key is written before the slot names it. Acquire on failure: as for the load.
+                    match slot.compare_exchange(0, mine, Ordering::Release, Ordering::Acquire) {
+                        Ok(_) => return LocationId(id),
+                        Err(other) => word = other,
+                    }
+                    let _ = location;
+                }
+                let id = (word as u32) - 1;
+                if word >> 32 == tag && self.arena.get(id).key() == key {
+                    return LocationId(id);
+                }
+            }
+        }
+        unreachable!("the levels together hold more keys than the arena can number")
+    }
+
+    /// Empties the table for the next block. If the keys of this block needed more than one level, or filled the
+    /// first too much, the next block starts with a first level that would have held them.
+    pub(crate) fn reset(&mut self) {
+        let wanted = (self.arena.len() as usize * 2).next_power_of_two().max(SMALLEST);
+        self.arena.reset();
+        let spilled = self.levels[1..].iter().any(|level| level.get().is_some());
+        if spilled || wanted > self.first {
+            self.first = wanted.max(self.first);
+            self.levels = std::array::from_fn(|_| OnceLock::new());
+            return;
+        }
+        if let Some(slots) = self.levels[0].get_mut() {
+            for slot in slots {
+                slot.store(0, Ordering::Relaxed); // exclusive access
+            }
+        }
+    }
+}

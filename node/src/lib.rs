@@ -1,0 +1,1 @@
+//! Node executor trait, chain on disk and the weft command line.

@@ -1,0 +1,33 @@
+//! Deliberate bugs, compiled in only with the feature `canary` and switched on one at a time by the environment
+//! variable `WEFT_CANARY`. Each of them must make some test fail: that shows that the tests can fail. The list and
+//! the test that catches each is in `docs/canaries.md`.
+
+/// A deliberate bug of the scheduler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Canary {
+    /// A unit counts as executed before the units above it are rewound: a stale one can commit in between.
+    FinishBeforeRewind,
+    /// A rewind does not raise the wave: a validation that began before it still settles the unit.
+    KeepWave,
+    /// A unit that waits for another does not look again whether that one has finished: its wake-up can be lost.
+    NoSecondLook,
+    /// Validation does not wait until every lower unit has executed once.
+    ValidateAhead,
+    /// A worker goes to sleep without a last look for work.
+    SleepWithoutLook,
+}
+
+impl Canary {
+    #[cfg(not(feature = "canary"))]
+    pub(crate) const fn sings(self) -> bool {
+        false
+    }
+
+    #[cfg(feature = "canary")]
+    pub(crate) fn sings(self) -> bool {
+        use std::sync::OnceLock;
+        static CHOSEN: OnceLock<Option<String>> = OnceLock::new();
+        let chosen = CHOSEN.get_or_init(|| std::env::var("WEFT_CANARY").ok());
+        chosen.as_deref() == Some(&format!("{self:?}"))
+    }
+}
