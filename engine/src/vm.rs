@@ -18,6 +18,16 @@ impl<T: Clone + Eq + Ord + Hash + Debug + Send + Sync + 'static> Key for T {}
 #[must_use = "pass it up with `?`: the result of this execution is discarded"]
 pub struct Stop(pub(crate) ());
 
+impl Stop {
+    /// For implementors of [`StateView`] outside this crate. A virtual machine has no use for it: an execution that
+    /// ends with a stop which its view did not ask for is reported as
+    /// [`BlockError::Stopped`](crate::BlockError::Stopped).
+    #[expect(clippy::new_without_default, reason = "nothing should make one by default")]
+    pub fn new() -> Self {
+        Self(())
+    }
+}
+
 /// Why an execution was stopped; known to the engine only.
 #[derive(Debug)]
 pub(crate) enum StopReason {

@@ -1,17 +1,18 @@
 //! Locations by number: a list that only grows during a block and never moves what it holds.
 
-use std::sync::OnceLock;
-
 use crate::Value;
 use crate::location::Location;
-use crate::sync::{AtomicU32, Ordering};
+use crate::sync::{AtomicU32, OnceLock, Ordering};
 
-/// Chunk `c` holds `FIRST << c` locations: 26 chunks cover more than any block can name.
+/// Chunk `c` holds `FIRST << c` locations: 24 chunks cover more than any block can name.
 #[cfg(not(loom))]
 const FIRST: u32 = 256;
 #[cfg(loom)]
 const FIRST: u32 = 2;
+#[cfg(not(loom))]
 const CHUNKS: usize = 24;
+#[cfg(loom)]
+const CHUNKS: usize = 3;
 
 /// A growing list of locations. Numbers are given out once per block; chunks are kept between blocks.
 pub(crate) struct Arena<K, V: Value> {

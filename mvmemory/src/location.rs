@@ -5,11 +5,9 @@
 //! - Everything about the versions happens under one short lock; a location that nobody has written is read without it.
 //! - `stamp` of an entry changes exactly when a reader could see a different content there.
 
-use std::sync::OnceLock;
-
 use smallvec::SmallVec;
 
-use crate::sync::{AtomicBool, Mutex, Ordering};
+use crate::sync::{AtomicBool, Mutex, OnceLock, Ordering};
 use crate::{OutOfBounds, Value};
 
 /// What a unit did to a location.

@@ -9,11 +9,10 @@
 //! keys themselves, so they never alias.
 
 use std::hash::{BuildHasher, Hash};
-use std::sync::OnceLock;
 
 use crate::Value;
 use crate::arena::Arena;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, OnceLock, Ordering};
 
 /// Slots looked at per level. With the first level at most half full nearly every key is within it.
 #[cfg(not(loom))]
@@ -24,7 +23,10 @@ const PROBES: usize = 1;
 const SMALLEST: usize = 1024;
 #[cfg(loom)]
 const SMALLEST: usize = 1;
+#[cfg(not(loom))]
 const LEVELS: usize = 24;
+#[cfg(loom)]
+const LEVELS: usize = 4;
 
 /// Names a location within one block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -40,5 +40,10 @@ mod status;
 mod sync;
 mod unit_set;
 
+#[cfg(all(test, loom))]
+mod loom_tests;
+#[cfg(all(test, not(loom)))]
+mod scheduler_tests;
+
 pub use pool::WorkerPool;
 pub use scheduler::{Abort, Execution, HandOff, Scheduler, Task, Validation};

@@ -470,8 +470,10 @@ impl Scheduler {
             if self.is_over() || at >= self.len || !self.is_validated(at) {
                 return;
             }
-            // Acquire: the holder continues where the last one ended.
-            if self.committing.swap(true, Ordering::Acquire) {
+            // Acquire: the holder continues where the last one ended. Not a swap: whoever finds the lock taken writes
+            // nothing, so the holder keeps the cache line (and loom, which does not order a store against a swap of
+            // another thread, need not consider that the swap comes last).
+            if self.committing.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_err() {
                 return;
             }
             let mut at = self.committed.load(Ordering::Acquire);

@@ -1,0 +1,186 @@
+//! One transaction of a batch: it reads what the batches before have left, and keeps its changes to itself.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use ahash::AHashMap;
+use smallvec::SmallVec;
+use weft_engine::{AddError, Change, Outcome, StateView, Stop, Value, Verdict, Vm};
+use weft_storage::StateReader;
+
+/// What the batches so far have read and written.
+pub(super) type State<V> = AHashMap<<V as Vm>::Key, Cell<<V as Vm>::Value>>;
+
+/// A key's value before the block and now.
+#[derive(Debug, Clone)]
+pub(super) struct Cell<V> {
+    pub(super) base: Option<V>,
+    pub(super) current: Option<V>,
+}
+
+/// How an execution within a batch ended.
+#[derive(Debug)]
+pub(super) enum Attempt<V: Vm> {
+    /// To its end.
+    Done(Done<V>),
+    /// With a panic or a storage failure: the merge executes the transaction again, on final values.
+    Failed,
+}
+
+/// A transaction that ran to its end.
+#[derive(Debug)]
+pub(super) struct Done<V: Vm> {
+    pub(super) outcome: Outcome<V::Output>,
+    /// Keys that it read, with the values from before the block where they had to be fetched.
+    pub(super) reads: SmallVec<[V::Key; 4]>,
+    pub(super) fetched: SmallVec<[(V::Key, Option<V::Value>); 4]>,
+    pub(super) changes: SmallVec<[(V::Key, Change<V::Value>); 4]>,
+}
+
+struct BatchView<'b, V: Vm, R: ?Sized> {
+    state: &'b State<V>,
+    reader: &'b R,
+    reads: SmallVec<[V::Key; 4]>,
+    fetched: SmallVec<[(V::Key, Option<V::Value>); 4]>,
+    changes: SmallVec<[(V::Key, Change<V::Value>); 4]>,
+    failed: bool,
+}
+
+impl<V: Vm, R: StateReader<V::Key, V::Value> + ?Sized> BatchView<'_, V, R> {
+    fn change_of(&self, key: &V::Key) -> Option<usize> {
+        self.changes.iter().position(|(changed, _)| changed == key)
+    }
+
+    /// The value before this transaction.
+    fn before(&mut self, key: &V::Key) -> Result<Option<V::Value>, Stop> {
+        if !self.reads.contains(key) {
+            self.reads.push(key.clone());
+        }
+        if let Some(cell) = self.state.get(key) {
+            return Ok(cell.current.clone());
+        }
+        self.fetch(key)
+    }
+
+    /// The value from before the block, of a key that no batch has touched.
+    fn fetch(&mut self, key: &V::Key) -> Result<Option<V::Value>, Stop> {
+        if let Some((_, value)) = self.fetched.iter().find(|(fetched, _)| fetched == key) {
+            return Ok(value.clone());
+        }
+        match self.reader.read(key) {
+            Ok(value) => {
+                self.fetched.push((key.clone(), value.clone()));
+                Ok(value)
+            }
+            Err(_) => Err(self.stop()),
+        }
+    }
+
+    /// The merge finds out what is wrong.
+    fn stop(&mut self) -> Stop {
+        self.failed = true;
+        Stop::new()
+    }
+
+    fn set(&mut self, key: V::Key, value: Option<V::Value>) {
+        match self.change_of(&key) {
+            Some(at) => {
+                // A delta that is overwritten never reaches the merge, where it would be found not to fit.
+                if matches!(self.changes[at].1, Change::Add(_)) && self.read(&key).is_err() {
+                    return;
+                }
+                self.changes[at].1 = Change::Set(value);
+            }
+            None => self.changes.push((key, Change::Set(value))),
+        }
+    }
+}
+
+impl<V: Vm, R: StateReader<V::Key, V::Value> + ?Sized> StateView<V::Key, V::Value> for BatchView<'_, V, R> {
+    fn read(&mut self, key: &V::Key) -> Result<Option<V::Value>, Stop> {
+        let Some(at) = self.change_of(key) else { return self.before(key) };
+        match self.changes[at].1.clone() {
+            Change::Set(value) => Ok(value),
+            Change::Add(delta) => {
+                let before = self.before(key)?;
+                let Ok(value) = V::Value::apply(before.as_ref(), &delta) else { return Err(self.stop()) };
+                self.changes[at].1 = Change::Set(Some(value.clone()));
+                Ok(Some(value))
+            }
+        }
+    }
+
+    fn write(&mut self, key: V::Key, value: V::Value) {
+        self.set(key, Some(value));
+    }
+
+    fn delete(&mut self, key: V::Key) {
+        self.set(key, None);
+    }
+
+    fn add(&mut self, key: V::Key, delta: <V::Value as Value>::Delta) -> Result<(), AddError> {
+        match self.change_of(&key) {
+            None if !self.reads.contains(&key) => {
+                // The merge applies it to a value: fetched here, in parallel.
+                if !self.state.contains_key(&key) {
+                    self.fetch(&key)?;
+                }
+                self.changes.push((key, Change::Add(delta)));
+                return Ok(());
+            }
+            Some(at) => {
+                if let Change::Add(first) = &self.changes[at].1
+                    && let Ok(both) = V::Value::combine(first, &delta)
+                {
+                    self.changes[at].1 = Change::Add(both);
+                    return Ok(());
+                }
+            }
+            None => {}
+        }
+        let value = self.read(&key)?;
+        let value = V::Value::apply(value.as_ref(), &delta)?;
+        self.set(key, Some(value));
+        Ok(())
+    }
+
+    fn poll(&mut self) -> Result<(), Stop> {
+        if self.failed { Err(Stop::new()) } else { Ok(()) }
+    }
+}
+
+/// Executes one transaction on what the batches before it have left.
+pub(super) fn attempt<V: Vm>(
+    vm: &V,
+    transaction: &V::Transaction,
+    state: &Arc<State<V>>,
+    reader: &super::SharedReader<V>,
+) -> Attempt<V> {
+    let mut view: BatchView<'_, V, _> = BatchView {
+        state,
+        reader: &**reader,
+        reads: SmallVec::new(),
+        fetched: SmallVec::new(),
+        changes: SmallVec::new(),
+        failed: false,
+    };
+    let executed = catch_unwind(AssertUnwindSafe(|| vm.execute(transaction, &mut view)));
+    if let Ok(Ok(outcome)) = &executed
+        && outcome.verdict == Verdict::Rejected
+    {
+        // It was told that its deltas fit, and may owe its outcome to that: look, since the merge will not.
+        let added = view.changes.iter().filter(|(_, change)| matches!(change, Change::Add(_)));
+        for key in added.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+            if view.read(&key).is_err() {
+                break;
+            }
+        }
+        view.changes.clear();
+    }
+    match executed {
+        Ok(Ok(outcome)) if !view.failed => {
+            Attempt::Done(Done { outcome, reads: view.reads, fetched: view.fetched, changes: view.changes })
+        }
+        _ => Attempt::Failed,
+    }
+}

@@ -1,0 +1,332 @@
+//! A chain on a database: imports blocks one after another and answers readers at any moment.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use weft_ledger::block::{Block, BlockDecodeError, BlockWriter, ChainFileError};
+use weft_ledger::state::{Key, Value};
+use weft_ledger::{Address, Hash, SignedTransaction, TosError};
+use weft_storage::{BlockCommit, BlockHead, Snapshot, StateReader, StateStore, StorageError};
+
+use crate::digest::state_digest;
+use crate::executor::{BlockExecutor, BlockInput, ExecuteError, ExecutedBlock};
+
+/// The state that a chain begins with.
+pub type Genesis = Vec<(Key, Value)>;
+
+/// Why a block was not imported. The chain stays at its last block.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The chain has no genesis.
+    #[error("the database holds no chain: it has to be initialised first")]
+    Empty,
+    /// The block does not follow the chain's last one.
+    #[error("block {got} does not follow the chain's last block: expected {expected}")]
+    NotNext {
+        /// The number that follows.
+        expected: u64,
+        /// The block's number.
+        got: u64,
+    },
+    /// A transaction does not decode: error 0x0100.
+    #[error("block {block}: {source}")]
+    Decode {
+        /// The block's number.
+        block: u64,
+        /// Which transaction, and what is wrong with it.
+        #[source]
+        source: BlockDecodeError,
+    },
+    /// The block names another parent than the chain's last block.
+    #[error("block {block} names the parent {got}, but the chain's last block is {expected}")]
+    Parent {
+        /// The block's number.
+        block: u64,
+        /// The id of the chain's last block; zero for the genesis.
+        expected: Hash,
+        /// The parent that the block names.
+        got: Hash,
+    },
+    /// The block does not fit the format in which it is kept.
+    #[error("block {block}: {source}")]
+    Encode {
+        /// The block's number.
+        block: u64,
+        /// What does not fit.
+        #[source]
+        source: ChainFileError,
+    },
+    /// A transaction fails, and with it the block.
+    #[error("block {block} is rejected: transaction {transaction} fails with {error}")]
+    Rejected {
+        /// The block's number.
+        block: u64,
+        /// The first failing transaction.
+        transaction: usize,
+        /// Its error.
+        error: TosError,
+    },
+    /// The block could not be executed.
+    #[error("block {block}: {source}")]
+    Execute {
+        /// The block's number.
+        block: u64,
+        /// Why.
+        #[source]
+        source: ExecuteError,
+    },
+    /// The database failed.
+    #[error("block {block}: {source}")]
+    Storage {
+        /// The block's number; 0 for the genesis.
+        block: u64,
+        /// What the database said.
+        #[source]
+        source: StorageError,
+    },
+}
+
+/// A block that is on the chain now, and what it took to get it there.
+#[derive(Debug)]
+pub struct ImportedBlock {
+    /// What it gave.
+    pub block: ExecutedBlock,
+    /// Decoding its transactions.
+    pub decode: Duration,
+    /// Writing its changes durably.
+    pub commit: Duration,
+}
+
+/// A chain of blocks on a store.
+pub struct Chain {
+    store: Arc<dyn StateStore<Key, Value>>,
+    executor: Box<dyn BlockExecutor>,
+    /// One block at a time. Readers never take it.
+    import: Mutex<()>,
+}
+
+impl Chain {
+    /// The chain that `store` holds, or an empty one.
+    ///
+    /// # Errors
+    /// [`StorageError`] when the store cannot be read.
+    pub fn open(
+        store: Arc<dyn StateStore<Key, Value>>,
+        executor: Box<dyn BlockExecutor>,
+    ) -> Result<Self, StorageError> {
+        store.last_block()?;
+        Ok(Self { store, executor, import: Mutex::new(()) })
+    }
+
+    /// Gives an empty chain its first state, as block 0.
+    ///
+    /// # Errors
+    /// [`ImportError::Storage`], also when the chain is not empty.
+    pub fn initialise(&self, genesis: &Genesis) -> Result<(), ImportError> {
+        let _import = self.import.lock();
+        let mut sorted = genesis.clone();
+        sorted.sort_by_key(|entry| entry.0);
+        let digest = weft_ledger::state_digest(&sorted.iter().cloned().collect());
+        self.store.initialise(&sorted, digest.0).map_err(|source| ImportError::Storage { block: 0, source })
+    }
+
+    /// Executes a block and commits it durably, or leaves the chain as it is.
+    ///
+    /// # Errors
+    /// [`ImportError`].
+    pub fn import(&self, block: &Block) -> Result<ImportedBlock, ImportError> {
+        let _import = self.import.lock();
+        let number = block.number;
+        let start = Instant::now();
+        let transactions =
+            block.decode_transactions().map_err(|source| ImportError::Decode { block: number, source })?;
+        let decode = start.elapsed();
+        self.import_decoded(block, transactions, decode)
+    }
+
+    fn import_decoded(
+        &self,
+        block: &Block,
+        transactions: Vec<SignedTransaction>,
+        decode: Duration,
+    ) -> Result<ImportedBlock, ImportError> {
+        let number = block.number;
+        let storage = |source| ImportError::Storage { block: number, source };
+        let snapshot = self.store.snapshot();
+        let head = snapshot.head().ok_or(ImportError::Empty)?;
+        if head.number.checked_add(1) != Some(number) {
+            return Err(ImportError::NotNext { expected: head.number.saturating_add(1), got: number });
+        }
+        let expected = self.view_of(&snapshot).last_id().map_err(storage)?;
+        if block.parent != expected {
+            return Err(ImportError::Parent { block: number, expected, got: block.parent });
+        }
+        let input = BlockInput {
+            context: block.context(),
+            transactions: transactions.into(),
+            parent_digest: Hash(head.digest),
+        };
+        let state: Arc<dyn StateReader<Key, Value> + Send + Sync> = Arc::new(SnapshotReader(snapshot));
+        let executed =
+            self.executor.execute(&input, &state).map_err(|source| ImportError::Execute { block: number, source })?;
+        if let Some((transaction, error)) = executed.rejection() {
+            return Err(ImportError::Rejected { block: number, transaction, error });
+        }
+        let start = Instant::now();
+        let body = encode_block(block).map_err(|source| ImportError::Encode { block: number, source })?;
+        self.store
+            .commit(BlockCommit { number, digest: executed.digest.0, body: &body, changes: &executed.changes })
+            .map_err(storage)?;
+        tracing::debug!(number, transactions = input.transactions.len(), "block committed");
+        Ok(ImportedBlock { block: executed, decode, commit: start.elapsed() })
+    }
+
+    fn view_of(&self, snapshot: &Arc<dyn Snapshot<Key, Value>>) -> ChainView {
+        ChainView { snapshot: Arc::clone(snapshot) }
+    }
+
+    /// The state after the last committed block. It never changes and never waits for a block that executes.
+    #[must_use]
+    pub fn view(&self) -> ChainView {
+        ChainView { snapshot: self.store.snapshot() }
+    }
+}
+
+impl std::fmt::Debug for Chain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Chain")
+            .field("executor", &self.executor.name())
+            .field("head", &self.store.snapshot().head())
+            .finish()
+    }
+}
+
+/// A block as it is kept: a chain file of its own.
+fn encode_block(block: &Block) -> Result<Vec<u8>, ChainFileError> {
+    let bytes: usize = block.transactions.iter().map(|wire| wire.as_slice().len() + 4).sum();
+    let mut writer = BlockWriter::new(Vec::with_capacity(bytes + 256), block.chain_id)?;
+    writer.write(block)?;
+    writer.finish()
+}
+
+/// A snapshot as the executors read it.
+#[derive(Clone)]
+pub struct SnapshotReader(pub Arc<dyn Snapshot<Key, Value>>);
+
+impl std::fmt::Debug for SnapshotReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("SnapshotReader").field(&self.0.head()).finish()
+    }
+}
+
+impl StateReader<Key, Value> for SnapshotReader {
+    fn read(&self, key: &Key) -> Result<Option<Value>, StorageError> {
+        self.0.read(key)
+    }
+}
+
+/// The chain at one block.
+#[derive(Clone)]
+pub struct ChainView {
+    snapshot: Arc<dyn Snapshot<Key, Value>>,
+}
+
+impl ChainView {
+    /// Number and digest of the block; number 0 and a zero digest for an empty chain.
+    #[must_use]
+    pub fn head(&self) -> BlockHead {
+        self.snapshot.head().unwrap_or(BlockHead { number: 0, digest: [0; 32] })
+    }
+
+    /// Whether the chain has no genesis yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.snapshot.head().is_none()
+    }
+
+    /// The snapshot itself, for executing blocks on it.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<dyn Snapshot<Key, Value>> {
+        Arc::clone(&self.snapshot)
+    }
+
+    /// Balance of an account in atomic units; 0 for an account that does not exist.
+    ///
+    /// # Errors
+    /// [`StorageError`] when the database cannot be read.
+    pub fn balance(&self, address: &Address) -> Result<u64, StorageError> {
+        Ok(self.account(address)?.map_or(0, |account| account.balance))
+    }
+
+    /// The nonce that the account's next transaction must carry; 0 for an account that does not exist.
+    ///
+    /// # Errors
+    /// [`StorageError`] when the database cannot be read.
+    pub fn nonce(&self, address: &Address) -> Result<u64, StorageError> {
+        Ok(self.account(address)?.map_or(0, |account| account.nonce))
+    }
+
+    /// An account.
+    ///
+    /// # Errors
+    /// [`StorageError`] when the database cannot be read.
+    pub fn account(&self, address: &Address) -> Result<Option<weft_ledger::state::Account>, StorageError> {
+        match self.snapshot.read(&Key::Account(*address))? {
+            Some(Value::Account(account)) => Ok(Some(account)),
+            Some(_) => Err(StorageError::corrupt(format!("account {address}"), "not an account")),
+            None => Ok(None),
+        }
+    }
+
+    /// A block of the chain, by number. `None` beyond the last; block 0 has no transactions.
+    ///
+    /// # Errors
+    /// [`StorageError`] when the database cannot be read.
+    pub fn block(&self, number: u64) -> Result<Option<weft_storage::BlockRecord>, StorageError> {
+        self.snapshot.block(number)
+    }
+
+    /// The id of the last block, which the next one names as its parent; zero after the genesis.
+    ///
+    /// # Errors
+    /// [`StorageError`] when the database cannot be read, or the block in it has no id.
+    pub fn last_id(&self) -> Result<Hash, StorageError> {
+        let number = self.head().number;
+        if number == 0 {
+            return Ok(Hash([0; 32]));
+        }
+        // A block is kept as it stands in a chain file, which ends with its id.
+        let record = self.snapshot.block(number)?;
+        let id = record.as_ref().and_then(|record| record.body.last_chunk::<32>());
+        id.copied().map(Hash).ok_or_else(|| StorageError::corrupt(format!("block {number}"), "it has no id"))
+    }
+
+    /// The ledger's state digest (spec 3.3). Visits the whole state.
+    ///
+    /// # Errors
+    /// [`StorageError`] when the database cannot be read.
+    pub fn state_digest(&self) -> Result<Hash, StorageError> {
+        state_digest(&*self.snapshot)
+    }
+
+    /// Number of accounts. Visits the whole state.
+    ///
+    /// # Errors
+    /// [`StorageError`] when the database cannot be read.
+    pub fn accounts(&self) -> Result<u64, StorageError> {
+        let mut accounts = 0;
+        self.snapshot.for_each(&mut |key, _| {
+            accounts += u64::from(matches!(key, Key::Account(_)));
+            ControlFlow::Continue(())
+        })?;
+        Ok(accounts)
+    }
+}
+
+impl std::fmt::Debug for ChainView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChainView").field("head", &self.head()).finish()
+    }
+}

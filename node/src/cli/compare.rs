@@ -1,0 +1,117 @@
+//! `weft compare`: the executors side by side.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use weft_node::compare::{Comparison, Plan, compare};
+use weft_node::workload::Workload;
+
+use super::{CliError, default_threads, progress_bar, table};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Workloads; all that the project reports on, if none is named
+    workloads: Vec<Workload>,
+    /// Transactions of the block
+    #[arg(long, default_value_t = 10_000)]
+    txs: usize,
+    /// Worker threads of the parallel executors
+    #[arg(long, default_value_t = default_threads())]
+    threads: usize,
+    /// Measured runs of each executor; the middle one counts
+    #[arg(long, default_value_t = 9)]
+    repeat: usize,
+    /// Seed of the workloads
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Transactions of a unit of speculation
+    #[arg(long, default_value_t = 1)]
+    unit_length: usize,
+    /// Delay of every storage read, in microseconds
+    #[arg(long, default_value_t = 0)]
+    storage_latency: u64,
+    /// Prints JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// The workloads of the project's tables.
+const REPORTED: [&str; 10] = [
+    "independent",
+    "p2p-10000",
+    "p2p-1000",
+    "p2p-100",
+    "p2p-10",
+    "p2p-2",
+    "shared-receiver",
+    "one-sender",
+    "zipf-10000-0.99",
+    "mixed-1000",
+];
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
+    let mut workloads = arguments.workloads.clone();
+    if workloads.is_empty() {
+        workloads = REPORTED.iter().map(|name| name.parse()).collect::<Result<_, _>>()?;
+    }
+    let runs = workloads.len() * (arguments.repeat + 1) * if arguments.threads > 1 { 5 } else { 4 };
+    let bar = progress_bar(runs as u64, "runs", arguments.json);
+    let mut comparisons = Vec::new();
+    for workload in workloads {
+        let plan = Plan {
+            workload,
+            transactions: arguments.txs,
+            threads: arguments.threads,
+            repeat: arguments.repeat.max(1),
+            seed: arguments.seed,
+            unit_length: arguments.unit_length,
+            storage_latency: Duration::from_micros(arguments.storage_latency),
+        };
+        comparisons.push(compare(&plan, |executor| {
+            bar.set_message(format!("{workload}, {executor}"));
+            bar.inc(1);
+        })?);
+    }
+    bar.finish_and_clear();
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&comparisons)?);
+    } else {
+        print(&comparisons);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(comparisons: &[Comparison]) {
+    let mut table = table::with_header(&[
+        "workload",
+        "executor",
+        "ms",
+        "tx/s",
+        "× sequential",
+        "cores",
+        "core-µs/tx",
+        "executions/tx",
+        "validations/tx",
+        "batches",
+    ]);
+    for comparison in comparisons {
+        for (at, figures) in comparison.figures.iter().enumerate() {
+            let batches = if figures.batches > 0 { figures.batches.to_string() } else { String::new() };
+            table.add_row([
+                if at == 0 { comparison.workload.clone() } else { String::new() },
+                figures.executor.clone(),
+                format!("{:.2}", figures.milliseconds),
+                super::grouped(figures.per_second as u64),
+                format!("{:.2}", figures.speed_up),
+                format!("{:.2}", figures.cores),
+                format!("{:.2}", figures.core_micros),
+                format!("{:.2}", figures.executions),
+                format!("{:.2}", figures.validations),
+                batches,
+            ]);
+        }
+    }
+    println!("{table}");
+    println!("Blocks of {} transactions; every run gave the sequential digest.", comparisons[0].transactions);
+}

@@ -1,0 +1,98 @@
+//! The command line.
+
+mod compare;
+mod conformance;
+mod generate;
+mod genesis;
+mod run;
+mod table;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// An error for a person to read.
+type CliError = Box<dyn Error>;
+
+/// Executes ordered blocks of transactions on all cores, with the sequential result.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Executes a chain of blocks in parallel on a database, and shows that the result is the sequential one
+    Run(run::Arguments),
+    /// Writes a chain of signed blocks to a file
+    Generate(generate::Arguments),
+    /// Runs TOS conformance vectors through the parallel path
+    Conformance(conformance::Arguments),
+    /// Measures sequential, batching and optimistic execution side by side
+    Compare(compare::Arguments),
+}
+
+/// How blocks are executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ModeArgument {
+    /// One transaction after another
+    Sequential,
+    /// In batches grouped by the accounts that transactions name, on a kept pool
+    Batching,
+    /// Optimistically, whatever the size of the block
+    Optimistic,
+    /// Optimistically where it can pay
+    Auto,
+}
+
+pub(crate) fn run() -> Result<ExitCode, CliError> {
+    match Cli::parse().command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Generate(arguments) => generate::run(&arguments),
+        Command::Conformance(arguments) => conformance::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
+    }
+}
+
+/// All cores.
+fn default_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// A progress bar on standard error; invisible where that is no terminal, or with `--json`.
+fn progress_bar(length: u64, what: &str, json: bool) -> ProgressBar {
+    let bar = if json { ProgressBar::hidden() } else { ProgressBar::new(length) };
+    bar.set_length(length);
+    let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {msg}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_prefix(what.to_owned());
+    bar
+}
+
+/// `1234567` as `1,234,567`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+impl From<ModeArgument> for weft_node::conformance::VectorMode {
+    fn from(mode: ModeArgument) -> Self {
+        match mode {
+            ModeArgument::Sequential => Self::Sequential,
+            ModeArgument::Batching => Self::Batching,
+            ModeArgument::Optimistic => Self::Optimistic,
+            ModeArgument::Auto => Self::Auto,
+        }
+    }
+}

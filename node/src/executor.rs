@@ -1,0 +1,419 @@
+//! What a node calls: a block in; per transaction results, the change set, fees, burned supply and digest out. Three
+//! implementations with one result: [`SequentialExecutor`], [`BatchingExecutor`] and [`OptimisticExecutor`].
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+use weft_engine::{
+    BlockEnd, BlockError, BlockOutput, BlockPolicy, Config, Engine, KeyChange, Metrics, Mode, Outcome, WorkerPool,
+};
+use weft_ledger::rules::{
+    BlockContext, BlockTotals, CreditVisibility, DeferredReader, FinishError, LedgerConfig, Receipt, TosVm,
+    end_of_block, merge_pending_credits,
+};
+use weft_ledger::state::{Key, Value};
+use weft_ledger::wire::{EnergyPayload, Payload, Transaction};
+use weft_ledger::{Address, Hash, SignedTransaction, TosError};
+use weft_storage::{StateReader, StorageError};
+
+use crate::batching::{self, Form};
+use crate::digest::block_digest;
+
+/// The state that a block is executed on. Shared, because the published batching design spawns tasks of its own.
+pub type SharedState = Arc<dyn StateReader<Key, Value> + Send + Sync>;
+
+/// A block's changes, in ascending order of keys; `None` is a removal.
+pub type Changes = Vec<KeyChange<Key, Value>>;
+
+/// What an executor is told once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ExecutorSettings {
+    /// The switches of the ledger's rules.
+    pub ledger: LedgerConfig,
+    /// What a failing transaction means, and the gas limit. By default the first failure rejects the block.
+    pub policy: BlockPolicy,
+}
+
+/// A block to execute.
+#[derive(Debug, Clone)]
+pub struct BlockInput {
+    /// Chain, height before the block, time.
+    pub context: BlockContext,
+    /// The transactions, in order. What of their signatures is known already is not checked again.
+    pub transactions: Arc<[SignedTransaction]>,
+    /// The digest of the state that the block is executed on.
+    pub parent_digest: Hash,
+}
+
+/// What became of one transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TransactionResult {
+    /// The transaction's id.
+    pub hash: Hash,
+    /// Why it failed, if it did.
+    pub error: Option<TosError>,
+    /// Gas used; only contracts use any.
+    pub gas_used: u64,
+    /// TOS paid as fee, in atomic units.
+    pub fee: u64,
+}
+
+impl TransactionResult {
+    /// Whether the transaction succeeded.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        self.error.is_none()
+    }
+}
+
+/// What a block gives: the same from every executor, but for the costs.
+#[derive(Debug, Clone)]
+pub struct ExecutedBlock {
+    transactions: Arc<[SignedTransaction]>,
+    outcomes: Vec<Outcome<Receipt>>,
+    /// Where and why the block ended.
+    pub end: BlockEnd,
+    /// The state changes, block height and time included; empty where the block was rejected.
+    pub changes: Changes,
+    /// Fees and burned supply of this block's transactions. Zero where the block was rejected.
+    pub totals: BlockTotals,
+    /// The digest of the state after the block; the parent's where the block was rejected.
+    pub digest: Hash,
+    /// What it cost.
+    pub costs: Costs,
+}
+
+/// What a block cost.
+#[derive(Debug, Clone, Default)]
+pub struct Costs {
+    /// Checking signatures beforehand, in parallel. Zero where they are checked as they come.
+    pub signatures: Duration,
+    /// Executing the transactions, change set included.
+    pub execution: Duration,
+    /// CPU time of the process during the execution, whoever spent it.
+    pub cpu: Duration,
+    /// Batches, where the executor makes some.
+    pub batches: usize,
+    /// The engine's own metrics. For batching only the number of executions is known.
+    pub metrics: Metrics<Key>,
+}
+
+impl ExecutedBlock {
+    /// What became of each transaction, in order. Where the block was rejected, the last one is the reason.
+    pub fn results(&self) -> impl ExactSizeIterator<Item = TransactionResult> + '_ {
+        self.outcomes.iter().zip(&*self.transactions).map(|(outcome, transaction)| TransactionResult {
+            hash: transaction.hash(),
+            error: outcome.output.result.err(),
+            gas_used: outcome.gas_used,
+            fee: outcome.output.fee,
+        })
+    }
+
+    /// The receipts of the transactions, in order.
+    pub fn receipts(&self) -> impl ExactSizeIterator<Item = &Receipt> + '_ {
+        self.outcomes.iter().map(|outcome| &outcome.output)
+    }
+
+    /// The transaction that made the block invalid, and why.
+    #[must_use]
+    pub fn rejection(&self) -> Option<(usize, TosError)> {
+        let BlockEnd::Rejected { transaction } = self.end else { return None };
+        let error = self.outcomes.last().and_then(|outcome| outcome.output.result.err());
+        Some((transaction, error.unwrap_or(TosError::InternalError)))
+    }
+}
+
+/// Why a block could not be executed at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    /// The engine has no result.
+    #[error(transparent)]
+    Block(#[from] BlockError),
+    /// The end of the block failed.
+    #[error("at the end of the block: {0}")]
+    Finish(#[from] FinishError<StorageError>),
+}
+
+/// Executes TOS blocks. A node holds one of these and does not care which.
+pub trait BlockExecutor: Send + Sync {
+    /// What it is called in tables.
+    fn name(&self) -> &'static str;
+
+    /// Executes `block` on `state`. Nothing is written: the changes are the caller's to commit.
+    ///
+    /// # Errors
+    /// [`ExecuteError`] when there is no result; a failing transaction or a rejected block is a result.
+    fn execute(&self, block: &BlockInput, state: &SharedState) -> Result<ExecutedBlock, ExecuteError>;
+}
+
+impl<E: BlockExecutor + ?Sized> BlockExecutor for Arc<E> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    fn execute(&self, block: &BlockInput, state: &SharedState) -> Result<ExecutedBlock, ExecuteError> {
+        (**self).execute(block, state)
+    }
+}
+
+/// Checks the signatures of a block on the pool; what the executor asks later is known then. Returns the time it took.
+pub fn check_signatures(pool: &WorkerPool, threads: usize, transactions: &[SignedTransaction]) -> Duration {
+    let start = Instant::now();
+    // A signature takes tens of microseconds: single ones are worth claiming.
+    pool.for_each(threads, transactions.len(), 1, |index| {
+        transactions[index].verify_signature();
+    });
+    start.elapsed()
+}
+
+/// Wall-clock and process CPU time since its start.
+struct Stopwatch {
+    wall: Instant,
+    cpu: Duration,
+}
+
+fn process_cpu_time() -> Duration {
+    let now = clock_gettime(ClockId::ProcessCPUTime);
+    // The clock starts at 0 with the process: both parts are in range.
+    Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
+}
+
+impl Stopwatch {
+    fn start() -> Self {
+        Self { wall: Instant::now(), cpu: process_cpu_time() }
+    }
+
+    fn costs(&self, signatures: Duration, batches: usize, metrics: Metrics<Key>) -> Costs {
+        let cpu = process_cpu_time().saturating_sub(self.cpu);
+        Costs { signatures, execution: self.wall.elapsed(), cpu, batches, metrics }
+    }
+}
+
+/// Runs `run` on the state as the configured credit visibility wants it.
+fn on_visible_state<T>(
+    settings: &ExecutorSettings,
+    state: &SharedState,
+    run: impl FnOnce(&SharedState) -> Result<T, BlockError>,
+) -> Result<T, BlockError> {
+    match settings.ledger.credit_visibility {
+        CreditVisibility::Immediate => run(state),
+        CreditVisibility::Deferred => {
+            let deferred: SharedState = Arc::new(DeferredReader(Arc::clone(state)));
+            run(&deferred)
+        }
+    }
+}
+
+/// The common end of all executors: height and time, deferred credits, totals and digest.
+fn complete(
+    settings: &ExecutorSettings,
+    block: &BlockInput,
+    state: &SharedState,
+    outcomes: Vec<Outcome<Receipt>>,
+    mut changes: Changes,
+    end: BlockEnd,
+    costs: Costs,
+) -> Result<ExecutedBlock, ExecuteError> {
+    let rejected = matches!(end, BlockEnd::Rejected { .. });
+    let mut totals = BlockTotals::default();
+    let mut digest = block.parent_digest;
+    if !rejected {
+        if settings.ledger.credit_visibility == CreditVisibility::Deferred {
+            let mut sorted = changes.into_iter().collect();
+            merge_pending_credits(&mut sorted, |key| state.read(key))?;
+            changes = sorted.into_iter().collect();
+        }
+        for (key, value) in end_of_block(&block.context)? {
+            match changes.binary_search_by_key(&key, |change| change.0) {
+                Ok(at) => changes[at].1 = value,
+                Err(at) => changes.insert(at, (key, value)),
+            }
+        }
+        totals = BlockTotals::of(outcomes.iter().map(|outcome| &outcome.output));
+        digest = block_digest(&block.parent_digest, block.context.height.saturating_add(1), &changes);
+    }
+    let transactions = Arc::clone(&block.transactions);
+    Ok(ExecutedBlock { transactions, outcomes, end, changes, totals, digest, costs })
+}
+
+fn from_output(
+    settings: &ExecutorSettings,
+    block: &BlockInput,
+    state: &SharedState,
+    output: BlockOutput<TosVm>,
+    signatures: Duration,
+    watch: &Stopwatch,
+) -> Result<ExecutedBlock, ExecuteError> {
+    let costs = watch.costs(signatures, 0, output.metrics);
+    complete(settings, block, state, output.outcomes, output.changes, output.end, costs)
+}
+
+/// One transaction after another on the calling thread; signatures are checked where the rules ask for them.
+#[derive(Debug)]
+pub struct SequentialExecutor {
+    engine: Engine<TosVm>,
+    settings: ExecutorSettings,
+}
+
+impl SequentialExecutor {
+    /// A sequential executor.
+    #[must_use]
+    pub fn new(settings: ExecutorSettings) -> Self {
+        let config = Config { mode: Mode::Sequential, max_parallel_threads: 1, ..Config::default() };
+        Self { engine: Engine::new(config), settings }
+    }
+}
+
+impl BlockExecutor for SequentialExecutor {
+    fn name(&self) -> &'static str {
+        "sequential"
+    }
+
+    fn execute(&self, block: &BlockInput, state: &SharedState) -> Result<ExecutedBlock, ExecuteError> {
+        let watch = Stopwatch::start();
+        let vm = TosVm::new(self.settings.ledger, block.context);
+        let output = on_visible_state(&self.settings, state, |state| {
+            self.engine.execute_block(&vm, state, &block.transactions, self.settings.policy)
+        })?;
+        from_output(&self.settings, block, state, output, Duration::ZERO, &watch)
+    }
+}
+
+/// Optimistically on all workers; signatures are checked beforehand on the same pool.
+#[derive(Debug)]
+pub struct OptimisticExecutor {
+    engine: Engine<TosVm>,
+    settings: ExecutorSettings,
+}
+
+impl OptimisticExecutor {
+    /// An executor with workers of its own.
+    #[must_use]
+    pub fn new(config: Config, settings: ExecutorSettings) -> Self {
+        Self { engine: Engine::new(config), settings }
+    }
+
+    /// An executor on shared workers.
+    #[must_use]
+    pub fn with_pool(config: Config, settings: ExecutorSettings, pool: Arc<WorkerPool>) -> Self {
+        Self { engine: Engine::with_pool(config, pool), settings }
+    }
+}
+
+impl BlockExecutor for OptimisticExecutor {
+    fn name(&self) -> &'static str {
+        "optimistic"
+    }
+
+    fn execute(&self, block: &BlockInput, state: &SharedState) -> Result<ExecutedBlock, ExecuteError> {
+        let config = self.engine.config();
+        let mut signatures = Duration::ZERO;
+        if config.is_parallel(block.transactions.len()) {
+            signatures = check_signatures(self.engine.pool(), config.max_parallel_threads, &block.transactions);
+        }
+        let watch = Stopwatch::start();
+        let vm = TosVm::new(self.settings.ledger, block.context);
+        let output = on_visible_state(&self.settings, state, |state| {
+            self.engine.execute_block(&vm, state, &block.transactions, self.settings.policy)
+        })?;
+        from_output(&self.settings, block, state, output, signatures, &watch)
+    }
+}
+
+/// The design that weft replaces, in one of its two forms. See [`crate::batching`].
+#[derive(Debug)]
+pub struct BatchingExecutor {
+    form: Form,
+    threads: usize,
+    settings: ExecutorSettings,
+    /// For signatures, and for blocks that the published form does not batch.
+    pool: Arc<WorkerPool>,
+    sequential: SequentialExecutor,
+}
+
+/// The accounts that a transaction names: its source and everybody whom it pays or delegates to.
+fn named_accounts(transaction: &Transaction, name: &mut dyn FnMut(Address)) {
+    name(transaction.source);
+    match &transaction.payload {
+        Payload::Transfers(transfers) => transfers.iter().for_each(|transfer| name(transfer.destination)),
+        Payload::Energy(EnergyPayload::FreezeTosDelegate { delegations, .. }) => {
+            delegations.iter().for_each(|delegation| name(delegation.delegatee));
+        }
+        _ => {}
+    }
+}
+
+/// Blocks with fewer transactions are sequential in the published form (spec 7.4, devnet).
+const PUBLISHED_THRESHOLD: usize = 4;
+
+impl BatchingExecutor {
+    /// The published form, on a runtime with `threads` threads.
+    ///
+    /// # Errors
+    /// When the operating system refuses the runtime its threads.
+    pub fn published(threads: usize, settings: ExecutorSettings) -> std::io::Result<Self> {
+        let threads = threads.max(1);
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).build()?;
+        Ok(Self {
+            form: Form::Published(Arc::new(runtime)),
+            threads,
+            settings,
+            pool: Arc::new(WorkerPool::new(threads)),
+            sequential: SequentialExecutor::new(settings),
+        })
+    }
+
+    /// The same batches on a kept pool.
+    #[must_use]
+    pub fn pooled(threads: usize, settings: ExecutorSettings, pool: Arc<WorkerPool>) -> Self {
+        let sequential = SequentialExecutor::new(settings);
+        Self { form: Form::Pooled(Arc::clone(&pool)), threads: threads.max(1), settings, pool, sequential }
+    }
+
+    /// Whether the published form leaves the block to the sequential path (spec 7.4).
+    fn is_left_to_sequential(&self, block: &BlockInput) -> bool {
+        let is_grouped = |transaction: &SignedTransaction| {
+            matches!(transaction.transaction().payload, Payload::Transfers(_) | Payload::Burn(_))
+        };
+        matches!(self.form, Form::Published(_))
+            && (block.transactions.len() < PUBLISHED_THRESHOLD || !block.transactions.iter().all(is_grouped))
+    }
+}
+
+impl BlockExecutor for BatchingExecutor {
+    fn name(&self) -> &'static str {
+        match self.form {
+            Form::Published(_) => "batching (published)",
+            Form::Pooled(_) => "batching (pooled)",
+        }
+    }
+
+    fn execute(&self, block: &BlockInput, state: &SharedState) -> Result<ExecutedBlock, ExecuteError> {
+        let signatures = check_signatures(&self.pool, self.threads, &block.transactions);
+        if self.is_left_to_sequential(block) {
+            let mut executed = self.sequential.execute(block, state)?;
+            executed.costs.signatures = signatures;
+            executed.costs.batches = 1;
+            return Ok(executed);
+        }
+        let watch = Stopwatch::start();
+        let vm = Arc::new(TosVm::new(self.settings.ledger, block.context));
+        let named = |transaction: &SignedTransaction, name: &mut dyn FnMut(Key)| {
+            named_accounts(transaction.transaction(), &mut |address| name(Key::Account(address)));
+        };
+        let batched = on_visible_state(&self.settings, state, |state| {
+            let transactions = &block.transactions;
+            batching::execute(&self.form, self.threads, &vm, state, transactions, self.settings.policy, named)
+        })?;
+        let metrics = Metrics {
+            transactions: block.transactions.len() as u64,
+            units: block.transactions.len() as u64,
+            executions: batched.executions,
+            workers: self.threads,
+            ..Metrics::default()
+        };
+        let costs = watch.costs(signatures, batched.batches, metrics);
+        complete(&self.settings, block, state, batched.outcomes, batched.changes, batched.end, costs)
+    }
+}
