@@ -16,7 +16,7 @@ use crate::metrics::{Counts, Stopwatch};
 use crate::overlay::Overlay;
 use crate::record::{self, Record, WriteRecord};
 use crate::view::MemoryView;
-use crate::vm::{Outcome, StopReason, Verdict, Vm};
+use crate::vm::{Outcome, StopReason, Touch, Verdict, Vm};
 
 /// The stamp of what is published at the commit frontier: no incarnation has that number.
 const AT_FRONTIER: u32 = u32::MAX;
@@ -170,22 +170,26 @@ where
         }
     }
 
-    /// Announces what the unit's transactions will surely write. Returns a lower unit that is going to write there
-    /// too, and for which this one should wait.
+    /// Announces what the unit's transactions will surely touch. Returns a lower unit that is going to touch there
+    /// what this one reads, and for which it should wait.
     fn announce(&self, unit: u32) -> Option<u32> {
         let mut record: Option<_> = None;
         let mut wait_for = None;
         for transaction in &self.transactions[self.range(unit)] {
-            self.vm.footprint(transaction, &mut |key| {
+            self.vm.footprint(transaction, &mut |key, touch| {
                 let location = self.memory.intern(&key);
-                let writes = &mut record.get_or_insert_with(|| self.records[unit as usize].lock()).writes;
-                if !writes.iter().any(|write| write.location == location) {
-                    writes.push(WriteRecord { location, is_delta: false });
-                    wait_for = wait_for.max(self.memory.announce(location, unit));
+                let announced = self.memory.announce(location, unit);
+                if announced.is_new {
+                    let record = record.get_or_insert_with(|| self.records[unit as usize].lock());
+                    record.writes.push(WriteRecord { location, is_delta: false });
+                    // Woken by its dependency the unit comes here again and finds its own announcements: it does not
+                    // wait then.
+                    if touch == Touch::Write {
+                        wait_for = wait_for.max(announced.below);
+                    }
                 }
             });
         }
-        // Woken by its dependency it comes here again: it has announced everything then, and does not wait.
         wait_for
     }
 

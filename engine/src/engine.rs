@@ -33,6 +33,38 @@ pub struct BlockOutput<V: Vm> {
     pub metrics: Metrics<V::Key>,
 }
 
+/// Blocks that touch fewer locations are finished by one worker: waking another costs more.
+const WORTH_DIVIDING: usize = 2000;
+
+/// Merges sorted lists without a common key into one.
+fn merge_sorted<K: Ord, V>(mut lists: Vec<Vec<(K, V)>>) -> Vec<(K, V)> {
+    while lists.len() > 1 {
+        let mut merged = Vec::with_capacity(lists.len().div_ceil(2));
+        let mut pairs = lists.into_iter();
+        while let Some(first) = pairs.next() {
+            merged.push(match pairs.next() {
+                Some(second) => merge_two(first, second),
+                None => first,
+            });
+        }
+        lists = merged;
+    }
+    lists.pop().unwrap_or_default()
+}
+
+fn merge_two<K: Ord, V>(first: Vec<(K, V)>, second: Vec<(K, V)>) -> Vec<(K, V)> {
+    let mut merged = Vec::with_capacity(first.len() + second.len());
+    let mut second = second.into_iter().peekable();
+    for entry in first {
+        while let Some(lower) = second.next_if(|other| other.0 < entry.0) {
+            merged.push(lower);
+        }
+        merged.push(entry);
+    }
+    merged.extend(second);
+    merged
+}
+
 /// The memory of a block, kept for the next one.
 struct Scratch<V: Vm> {
     memory: MvMemory<V::Key, V::Value>,
@@ -146,7 +178,7 @@ impl<V: Vm> Engine<V> {
             BlockEnd::Complete | BlockEnd::GasLimit { .. } => commit.units,
         };
         let changes = if commit.error.is_none() && kept > 0 {
-            scratch.memory.finish(kept, |key| reader.read(key)).map_err(BlockError::Changes)
+            self.changes(&mut scratch.memory, workers, kept, reader)
         } else {
             scratch.memory.reset();
             Ok(Vec::new())
@@ -171,6 +203,35 @@ impl<V: Vm> Engine<V> {
         }
         let gas_used = commit.gas_used();
         Ok(BlockOutput { outcomes: commit.outcomes, changes: changes?, end: commit.end, gas_used, metrics })
+    }
+
+    /// The sorted changes of the units below `end`, collected by several workers. Empties the memory.
+    fn changes<R: StateReader<V::Key, V::Value>>(
+        &self,
+        memory: &mut MvMemory<V::Key, V::Value>,
+        workers: usize,
+        end: u32,
+        reader: &R,
+    ) -> Result<Vec<KeyChange<V::Key, V::Value>>, BlockError> {
+        if workers == 1 || memory.locations() < WORTH_DIVIDING {
+            return memory.finish(end, |key| reader.read(key)).map_err(BlockError::Changes);
+        }
+        let parts: Vec<_> = memory.parts(workers).into_iter().map(|part| Mutex::new((Some(part), None))).collect();
+        self.pool.for_each(workers, parts.len(), 1, |at| {
+            let (part, changes) = &mut *parts[at].lock();
+            *changes = part.take().map(|part| part.finish(end, |key| reader.read(key)));
+        });
+        let sorted: Result<Vec<_>, _> = parts.into_iter().filter_map(|part| part.into_inner().1).collect();
+        match sorted {
+            Ok(sorted) => {
+                memory.reset_finished();
+                Ok(merge_sorted(sorted))
+            }
+            Err(error) => {
+                memory.reset();
+                Err(BlockError::Changes(error))
+            }
+        }
     }
 
     /// Memory for a block, recycled where there is some.

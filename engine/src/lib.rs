@@ -17,6 +17,6 @@ pub use config::{BlockPolicy, Config, Mode, OnRejected};
 pub use engine::{BlockOutput, Engine};
 pub use error::BlockError;
 pub use metrics::Metrics;
-pub use vm::{AddError, Key, Outcome, StateView, Stop, Verdict, Vm};
+pub use vm::{AddError, Key, Outcome, StateView, Stop, Touch, Verdict, Vm};
 pub use weft_mvmemory::{Change, KeyChange, NoDelta, OutOfBounds, Value};
 pub use weft_scheduler::WorkerPool;

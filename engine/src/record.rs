@@ -14,6 +14,9 @@ pub(crate) struct WriteRecord {
     pub(crate) is_delta: bool,
 }
 
+/// Up to this many writes of the last incarnation are looked for one by one among the new ones.
+const SCANNED: usize = 8;
+
 /// How a unit's last execution ended.
 #[derive(Debug, Default)]
 pub(crate) enum Execution<O> {
@@ -97,8 +100,15 @@ impl<V: Value, O> Record<V, O> {
                 changed |= memory.write(access.location, unit, incarnation, change);
             }
         }
+        if before.len() > SCANNED {
+            self.writes.sort_unstable_by_key(|write| write.location);
+        }
         for old in &before {
-            let kept = self.writes.iter().any(|new| new.location == old.location);
+            let kept = if before.len() > SCANNED {
+                self.writes.binary_search_by_key(&old.location, |write| write.location).is_ok()
+            } else {
+                self.writes.iter().any(|new| new.location == old.location)
+            };
             if !kept && !crate::canary::Canary::KeepOldWrites.sings() {
                 changed |= memory.remove(old.location, unit);
             }

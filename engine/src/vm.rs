@@ -126,6 +126,15 @@ impl<O> Outcome<O> {
     }
 }
 
+/// How a transaction will touch a key, as a hint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Touch {
+    /// It reads the key and writes it: it waits for whoever touches the key before it.
+    Write,
+    /// It only adds to the key: it waits for nobody, but whoever reads the key later waits for it.
+    Add,
+}
+
 /// A chain's transaction semantics.
 ///
 /// `execute` must be a deterministic function of the transaction and of what it reads: no clock, no randomness, no
@@ -151,10 +160,9 @@ pub trait Vm: Sync {
         state: &mut S,
     ) -> Result<Outcome<Self::Output>, Stop>;
 
-    /// Names keys that the transaction will surely write (not those to which it only adds). A hint: it steers the
-    /// scheduler around executions that are bound to be repeated. Wrong or missing hints cost time, never
-    /// correctness.
-    fn footprint(&self, transaction: &Self::Transaction, declare: &mut dyn FnMut(Self::Key)) {
+    /// Names keys that the transaction will surely touch, and how. A hint: it steers the scheduler around executions
+    /// that are bound to be repeated. Wrong or missing hints cost time, never correctness.
+    fn footprint(&self, transaction: &Self::Transaction, declare: &mut dyn FnMut(Self::Key, Touch)) {
         let _ = (transaction, declare);
     }
 }

@@ -57,17 +57,23 @@ impl<K, V: Value> Arena<K, V> {
         self.len.load(Ordering::Relaxed)
     }
 
-    /// Every location that was given out, with its number.
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Location<K, V>> {
-        let len = self.len() as usize;
-        self.chunks.iter_mut().filter_map(OnceLock::get_mut).flat_map(|chunk| chunk.iter_mut()).take(len)
+    /// Every location that was given out, chunk by chunk.
+    pub(crate) fn slices_mut(&mut self) -> impl Iterator<Item = &mut [Location<K, V>]> {
+        let mut left = self.len() as usize;
+        self.chunks.iter_mut().filter_map(OnceLock::get_mut).map(move |chunk| {
+            let used = left.min(chunk.len());
+            left -= used;
+            &mut chunk[..used]
+        })
     }
 
-    /// Empties every location that was given out. Their memory stays.
-    pub(crate) fn reset(&mut self) {
-        for location in self.iter_mut() {
-            location.reset();
-        }
+    /// Every location that was given out.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Location<K, V>> {
+        self.slices_mut().flatten()
+    }
+
+    /// Forgets which locations were given out; they must be empty. Their memory stays.
+    pub(crate) fn forget(&mut self) {
         self.len.store(0, Ordering::Relaxed); // exclusive access
     }
 }

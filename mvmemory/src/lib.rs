@@ -44,14 +44,15 @@
 #![forbid(unsafe_code)]
 
 mod arena;
+mod canary;
 mod location;
 mod memory;
 mod sync;
 mod table;
 mod value;
 
-pub use location::{Change, Origin, Read};
-pub use memory::{KeyChange, MvMemory};
+pub use location::{Announced, Change, Origin, Read};
+pub use memory::{KeyChange, MvMemory, Part};
 pub use table::LocationId;
 pub use value::{NoDelta, OutOfBounds, Value};
 

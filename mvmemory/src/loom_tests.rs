@@ -1,19 +1,11 @@
 //! loom models of the memory: every interleaving, and every value that a load may see, of a few threads on the real
-//! code. Each model is named after what it guards. They are complete where nothing else is said; the others bound the
-//! number of preemptions.
+//! code. Each model is named after what it guards. All of them are complete: no bound on preemptions.
 
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use loom::thread;
+use loom::{model, thread};
 
 use crate::{Change, LocationId, MvMemory, Origin, OutOfBounds, Read, Value};
-
-fn model(preemptions: Option<usize>, body: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = preemptions;
-    builder.max_branches = 20_000;
-    builder.check(body);
-}
 
 /// Both halves are always equal: a torn read would show two different ones.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -72,7 +64,7 @@ fn with_base(key: u8) -> (Memory, LocationId) {
 /// A key that two workers name at once has one location, and its key can be read by both.
 #[test]
 fn loom_intern_of_one_key() {
-    model(None, || {
+    model(|| {
         let memory = Arc::new(memory());
         let other = Arc::clone(&memory);
         let thread = thread::spawn(move || {
@@ -89,7 +81,7 @@ fn loom_intern_of_one_key() {
 /// Bug 24 of the field notes: two keys with equal hashes, named at once, never alias, and are found again.
 #[test]
 fn loom_intern_of_keys_with_equal_hashes() {
-    model(Some(3), || {
+    model(|| {
         let memory = Arc::new(memory());
         let other = Arc::clone(&memory);
         let thread = thread::spawn(move || other.intern(&2));
@@ -102,10 +94,10 @@ fn loom_intern_of_keys_with_equal_hashes() {
 }
 
 /// Two keys with equal hashes named by two workers in opposite order: the loser of the first slot carries its spare
-/// location on. At most two preemptions.
+/// location on.
 #[test]
 fn loom_intern_in_opposite_order() {
-    model(Some(2), || {
+    model(|| {
         let memory = Arc::new(memory());
         let other = Arc::clone(&memory);
         let thread = thread::spawn(move || {
@@ -122,7 +114,7 @@ fn loom_intern_in_opposite_order() {
 /// The base value is loaded once, whoever asks first, and both get it.
 #[test]
 fn loom_base_is_loaded_once() {
-    model(Some(3), || {
+    model(|| {
         let memory = Arc::new(memory());
         let location = memory.intern(&5);
         let loads = Arc::new(AtomicU32::new(0));
@@ -145,7 +137,7 @@ fn loom_base_is_loaded_once() {
 /// Storage fails for one of two readers: the other one asks again, and nothing is kept of the failure.
 #[test]
 fn loom_base_after_a_failed_load() {
-    model(Some(3), || {
+    model(|| {
         let memory = Arc::new(memory());
         let location = memory.intern(&5);
         let other = Arc::clone(&memory);
@@ -161,7 +153,7 @@ fn loom_base_after_a_failed_load() {
 /// A reader sees what was there before or what the writer wrote, never a mixture, and never goes back.
 #[test]
 fn loom_read_against_write() {
-    model(None, || {
+    model(|| {
         let (memory, location) = with_base(5);
         let memory = Arc::new(memory);
         let other = Arc::clone(&memory);
@@ -185,7 +177,7 @@ fn loom_read_against_write() {
 #[test]
 fn loom_validation_after_publication() {
     use loom::sync::atomic::Ordering::{Acquire, Release};
-    model(None, || {
+    model(|| {
         let (memory, location) = with_base(5);
         let memory = Arc::new(memory);
         let published = Arc::new(AtomicU32::new(0));
@@ -207,7 +199,7 @@ fn loom_validation_after_publication() {
 /// may only hold for the content that is there before or after, never during the estimate with a new content to come.
 #[test]
 fn loom_validation_against_estimate_and_write() {
-    model(None, || {
+    model(|| {
         let (memory, location) = with_base(5);
         memory.write(location, 0, 0, Change::Set(Some(pair(1))));
         let old = Origin::Version { unit: 0, stamp: 0 };
@@ -235,7 +227,7 @@ fn loom_validation_against_estimate_and_write() {
 /// The next incarnation writes the same content: whoever has read it stays valid as soon as it is written again.
 #[test]
 fn loom_validation_against_an_equal_write() {
-    model(None, || {
+    model(|| {
         let (memory, location) = with_base(5);
         memory.write(location, 0, 0, Change::Set(Some(pair(1))));
         let memory = Arc::new(memory);
@@ -259,7 +251,7 @@ fn loom_validation_against_an_equal_write() {
 /// a read from before is still valid after.
 #[test]
 fn loom_materialise_against_read() {
-    model(None, || {
+    model(|| {
         let (memory, location) = with_base(5);
         memory.write(location, 0, 0, Change::Add(2));
         let memory = Arc::new(memory);
@@ -280,7 +272,7 @@ fn loom_materialise_against_read() {
 /// reader's version is gone.
 #[test]
 fn loom_removal_against_validation() {
-    model(None, || {
+    model(|| {
         let (memory, location) = with_base(5);
         memory.write(location, 0, 0, Change::Set(Some(pair(1))));
         let memory = Arc::new(memory);

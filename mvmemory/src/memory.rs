@@ -2,7 +2,7 @@
 
 use std::hash::Hash;
 
-use crate::location::{Change, Origin, Read};
+use crate::location::{Announced, Change, Location, Origin, Read};
 use crate::table::{LocationId, Table};
 use crate::{OutOfBounds, Value};
 
@@ -92,9 +92,9 @@ impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K
         self.table.arena().get(location.0).write(unit, incarnation, change)
     }
 
-    /// Announces, by a hint, that `unit` is going to write `location`. Returns the closest unit below that is going
-    /// to write there as well. What was announced must be written or [removed](Self::remove) when the unit has run.
-    pub fn announce(&self, location: LocationId, unit: u32) -> Option<u32> {
+    /// Announces, by a hint, that `unit` is going to write `location`, or to add to it. What was announced must be
+    /// written or [removed](Self::remove) when the unit has run.
+    pub fn announce(&self, location: LocationId, unit: u32) -> Announced {
         self.table.arena().get(location.0).announce(unit)
     }
 
@@ -132,32 +132,35 @@ impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K
     pub fn finish<E>(
         &mut self,
         end: u32,
-        mut load: impl FnMut(&K) -> Result<Option<V>, E>,
+        load: impl FnMut(&K) -> Result<Option<V>, E>,
     ) -> Result<Vec<KeyChange<K, V>>, E> {
-        let mut changes = Vec::with_capacity(self.locations());
-        let mut failed = None;
-        for location in self.table.arena_mut().iter_mut() {
-            let Some(value) = location.take_final(end) else { continue };
-            match location.base(&mut load) {
-                Ok(base) if *base == value => {}
-                Ok(_) => {
-                    let key = location.take_key().expect("a location that was written has a key");
-                    changes.push((key, value));
-                }
-                Err(error) => {
-                    failed = Some(error);
-                    break;
-                }
-            }
-        }
+        let changes = self.parts(1).into_iter().next().map_or_else(|| Ok(Vec::new()), |part| part.finish(end, load));
         self.reset();
-        match failed {
-            Some(error) => Err(error),
-            None => {
-                changes.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-                Ok(changes)
+        changes
+    }
+
+    /// Divides the locations of the block into at most `count` parts of about the same size, for several workers to
+    /// [finish](Part::finish) at once. If all have succeeded [`reset_finished`](Self::reset_finished) must follow,
+    /// else [`reset`](Self::reset).
+    pub fn parts(&mut self, count: usize) -> Vec<Part<'_, K, V>> {
+        let size = self.locations().div_ceil(count.max(1)).max(1);
+        let mut parts: Vec<Part<'_, K, V>> = Vec::with_capacity(count + 1);
+        for mut slice in self.table.arena_mut().slices_mut() {
+            while !slice.is_empty() {
+                let wanted = parts.last().map_or(0, |part| size.saturating_sub(part.len));
+                if wanted == 0 {
+                    parts.push(Part { slices: Vec::new(), len: 0 });
+                    continue;
+                }
+                let (head, rest) = slice.split_at_mut(wanted.min(slice.len()));
+                slice = rest;
+                if let Some(part) = parts.last_mut() {
+                    part.len += head.len();
+                    part.slices.push(head);
+                }
             }
         }
+        parts
     }
 
     /// The `limit` keys that the most units wrote, the most written first, with the number of their writers.
@@ -175,9 +178,53 @@ impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K
         hottest
     }
 
+    /// As [`reset`](Self::reset), for a memory whose [parts](Self::parts) are all finished: it does not visit their
+    /// locations again.
+    pub fn reset_finished(&mut self) {
+        debug_assert!(self.table.arena_mut().iter_mut().all(|location| location.is_empty()), "every part was finished");
+        self.table.reset_names();
+    }
+
     /// Empties the memory for the next block and keeps what it has allocated.
     pub fn reset(&mut self) {
         self.table.reset();
+    }
+}
+
+/// Some of the locations of a block that is over, see [`MvMemory::parts`].
+pub struct Part<'m, K, V: Value> {
+    slices: Vec<&'m mut [Location<K, V>]>,
+    len: usize,
+}
+
+impl<K: Ord, V: Value> Part<'_, K, V> {
+    /// The changes in this part's locations, as [`MvMemory::finish`] gives those of all. Empties the locations.
+    ///
+    /// # Errors
+    /// What `load` returned.
+    pub fn finish<E>(
+        self,
+        end: u32,
+        mut load: impl FnMut(&K) -> Result<Option<V>, E>,
+    ) -> Result<Vec<KeyChange<K, V>>, E> {
+        let mut changes = Vec::with_capacity(self.len);
+        for location in self.slices.into_iter().flatten() {
+            if let Some(value) = location.take_final(end)
+                && *location.base(&mut load)? != value
+            {
+                let key = location.take_key().expect("a location that was written has a key");
+                changes.push((key, value));
+            }
+            location.reset();
+        }
+        changes.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        Ok(changes)
+    }
+}
+
+impl<K, V: Value> std::fmt::Debug for Part<'_, K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Part").field("len", &self.len).finish_non_exhaustive()
     }
 }
 

@@ -12,9 +12,12 @@ use std::hash::{BuildHasher, Hash};
 
 use crate::Value;
 use crate::arena::Arena;
+use crate::canary::Canary;
 use crate::sync::{AtomicU64, OnceLock, Ordering};
 
-/// Slots looked at per level. With the first level at most half full nearly every key is within it.
+/// Slots looked at in the first level. With the first level at most half full nearly every key is within it. Like the
+/// slots they double with every level: so keys whose hashes are all equal need slots in proportion to their number,
+/// and not twice as many for every few of them.
 #[cfg(not(loom))]
 const PROBES: usize = 16;
 #[cfg(loom)]
@@ -64,7 +67,7 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
         for (level, slots) in self.levels.iter().enumerate() {
             let slots = slots.get_or_init(|| (0..self.first << level).map(|_| AtomicU64::new(0)).collect());
             let mask = slots.len() - 1;
-            for probe in 0..PROBES.min(slots.len()) {
+            for probe in 0..(PROBES << level).min(slots.len()) {
                 let slot = &slots[(hash as usize).wrapping_add(probe) & mask];
                 // Acquire: pairs with the Release of the insertion below, so that the key can be read.
                 let mut word = slot.load(Ordering::Acquire);
@@ -85,7 +88,7 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
                     let _ = location;
                 }
                 let id = (word as u32) - 1;
-                if word >> 32 == tag && self.arena.get(id).key() == key {
+                if word >> 32 == tag && (Canary::AliasEqualHashes.sings() || self.arena.get(id).key() == key) {
                     return LocationId(id);
                 }
             }
@@ -96,8 +99,16 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
     /// Empties the table for the next block. If the keys of this block needed more than one level, or filled the
     /// first too much, the next block starts with a first level that would have held them.
     pub(crate) fn reset(&mut self) {
+        for location in self.arena.iter_mut() {
+            location.reset();
+        }
+        self.reset_names();
+    }
+
+    /// As [`reset`](Self::reset), where all locations are empty already.
+    pub(crate) fn reset_names(&mut self) {
         let wanted = (self.arena.len() as usize * 2).next_power_of_two().max(SMALLEST);
-        self.arena.reset();
+        self.arena.forget();
         let spilled = self.levels[1..].iter().any(|level| level.get().is_some());
         if spilled || wanted > self.first {
             self.first = wanted.max(self.first);

@@ -327,9 +327,8 @@ pub struct BatchingExecutor {
     form: Form,
     threads: usize,
     settings: ExecutorSettings,
-    /// For signatures, and for blocks that the published form does not batch.
+    /// For signatures.
     pool: Arc<WorkerPool>,
-    sequential: SequentialExecutor,
 }
 
 /// The accounts that a transaction names: its source and everybody whom it pays or delegates to.
@@ -344,9 +343,6 @@ fn named_accounts(transaction: &Transaction, name: &mut dyn FnMut(Address)) {
     }
 }
 
-/// Blocks with fewer transactions are sequential in the published form (spec 7.4, devnet).
-const PUBLISHED_THRESHOLD: usize = 4;
-
 impl BatchingExecutor {
     /// The published form, on a runtime with `threads` threads.
     ///
@@ -360,24 +356,13 @@ impl BatchingExecutor {
             threads,
             settings,
             pool: Arc::new(WorkerPool::new(threads)),
-            sequential: SequentialExecutor::new(settings),
         })
     }
 
     /// The same batches on a kept pool.
     #[must_use]
     pub fn pooled(threads: usize, settings: ExecutorSettings, pool: Arc<WorkerPool>) -> Self {
-        let sequential = SequentialExecutor::new(settings);
-        Self { form: Form::Pooled(Arc::clone(&pool)), threads: threads.max(1), settings, pool, sequential }
-    }
-
-    /// Whether the published form leaves the block to the sequential path (spec 7.4).
-    fn is_left_to_sequential(&self, block: &BlockInput) -> bool {
-        let is_grouped = |transaction: &SignedTransaction| {
-            matches!(transaction.transaction().payload, Payload::Transfers(_) | Payload::Burn(_))
-        };
-        matches!(self.form, Form::Published(_))
-            && (block.transactions.len() < PUBLISHED_THRESHOLD || !block.transactions.iter().all(is_grouped))
+        Self { form: Form::Pooled(Arc::clone(&pool)), threads: threads.max(1), settings, pool }
     }
 }
 
@@ -391,12 +376,6 @@ impl BlockExecutor for BatchingExecutor {
 
     fn execute(&self, block: &BlockInput, state: &SharedState) -> Result<ExecutedBlock, ExecuteError> {
         let signatures = check_signatures(&self.pool, self.threads, &block.transactions);
-        if self.is_left_to_sequential(block) {
-            let mut executed = self.sequential.execute(block, state)?;
-            executed.costs.signatures = signatures;
-            executed.costs.batches = 1;
-            return Ok(executed);
-        }
         let watch = Stopwatch::start();
         let vm = Arc::new(TosVm::new(self.settings.ledger, block.context));
         let named = |transaction: &SignedTransaction, name: &mut dyn FnMut(Key)| {

@@ -5,8 +5,11 @@
 /// A deliberate bug of the scheduler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Canary {
-    /// A unit counts as executed before the units above it are rewound: a stale one can commit in between.
+    /// A unit that has executed again can be validated before the units above it are rewound: a stale one can commit in
+    /// between.
     FinishBeforeRewind,
+    /// The claim of a validation is not fenced: neither need the rewind see it, nor it what was published before.
+    UnfencedClaim,
     /// A rewind does not raise the wave: a validation that began before it still settles the unit.
     KeepWave,
     /// A unit that waits for another does not look again whether that one has finished: its wake-up can be lost.

@@ -80,6 +80,7 @@ pub enum Task {
 /// What the worker that has finished an execution should do itself, because its caches are warm: first the
 /// validation, then the execution.
 #[derive(Debug, Default)]
+#[must_use = "what is handed over and not done is never done"]
 pub struct HandOff {
     /// The validation of the unit that was just executed.
     pub validation: Option<Validation>,
@@ -231,6 +232,23 @@ impl Scheduler {
             || self.fresh.load(Ordering::Relaxed) < self.len
     }
 
+    /// To be called now and then while the execution of `unit` takes long. Wakes a sleeping worker if there is work, and
+    /// tells whether there is work that could change what `unit` has read.
+    ///
+    /// Such work may have nobody else to do it: all workers may be in executions that loop because of what they have
+    /// read (field notes, bugs 9 and 13). An execution that has been told so for long must therefore end. Work that is
+    /// in nobody's hands is always found here: the lowest unit that is not committed waits for nobody, so it is claimed
+    /// by a worker or offered to all.
+    pub fn call_for_help(&self, unit: u32) -> bool {
+        if self.has_work() {
+            self.idle.wake_one();
+        }
+        let unvalidated = self.unvalidated.load(Ordering::Relaxed);
+        self.rewound.may_have_some()
+            || self.ready.may_have_some()
+            || (unvalidated < unit && unvalidated < self.executed.load(Ordering::Acquire))
+    }
+
     /// A worker that took something from a set that holds more wakes another one for it.
     fn pass_on(&self, set: &UnitSet) {
         if set.may_have_some() {
@@ -289,7 +307,9 @@ impl Scheduler {
             if status.transition(word, claimed) {
                 // Pairs with the fence in `rewind_above`: either the rewind sees this claim and sends the unit back,
                 // or the reads of this validation see what was published before the rewind.
-                fence(Ordering::SeqCst);
+                if !Canary::UnfencedClaim.sings() {
+                    fence(Ordering::SeqCst);
+                }
                 return Some(Validation { unit, claimed });
             }
         }
@@ -309,6 +329,7 @@ impl Scheduler {
         }
         status.set(executed);
         if again && changed && Canary::FinishBeforeRewind.sings() {
+            self.rewound.insert(unit);
             self.rewind_above(unit);
         }
 

@@ -1,5 +1,10 @@
-//! What the tests that cross weft's crates share: a virtual machine whose programs depend on everything that they read,
-//! and ways to run a block on every path.
+//! What the tests that cross weft's crates share: virtual machines whose transactions depend on everything that they
+//! read, ways to force or to shake a schedule, and ways to run a block on every path.
 
+pub mod delay;
+pub mod gate;
 pub mod program;
+pub mod quiet;
 pub mod run;
+pub mod script;
+pub mod watchdog;

@@ -1,7 +1,7 @@
 //! A virtual machine for tests. Its programs compute with what they read, choose keys and branches by it, and fail by
 //! it: a stale read truly changes what happens.
 
-use weft_engine::{AddError, OutOfBounds, Outcome, StateView, Stop, Value, Vm};
+use weft_engine::{AddError, OutOfBounds, Outcome, StateView, Stop, Touch, Value, Vm};
 
 /// Keys of the test machine.
 pub type Key = u16;
@@ -72,6 +72,9 @@ pub enum Op {
     Add(Key, i64),
     /// Adds without reading; the transaction is rejected if it is out of bounds.
     AddOrFail(Key, i64),
+    /// Adds without reading until it is out of bounds, at most the given number of times; folds the number of
+    /// successes into acc.
+    Fill(Key, i64, u8),
     /// Rejects the transaction if acc mod the divisor is 0.
     RejectIf(u64),
     /// Skips the next step if acc is even.
@@ -173,13 +176,24 @@ impl Vm for Machine {
                     Err(AddError::OutOfBounds) => return Ok(Outcome::rejected(trace)),
                     Err(AddError::Stop(stop)) => return Err(stop),
                 },
+                Op::Fill(key, by, most) => {
+                    let mut added = 0;
+                    while added < most {
+                        match state.add(key, Sum::of(by)) {
+                            Ok(()) => added += 1,
+                            Err(AddError::OutOfBounds) => break,
+                            Err(AddError::Stop(stop)) => return Err(stop),
+                        }
+                    }
+                    trace.acc = mix(trace.acc, Some(Cell(u64::from(added))));
+                }
                 Op::RejectIf(divisor) => {
-                    if trace.acc % divisor == 0 {
+                    if trace.acc.is_multiple_of(divisor) {
                         return Ok(Outcome::rejected(trace));
                     }
                 }
                 Op::SkipIfEven => {
-                    if trace.acc % 2 == 0 {
+                    if trace.acc.is_multiple_of(2) {
                         ops.next();
                     }
                 }
@@ -201,8 +215,8 @@ impl Vm for Machine {
         Ok(Outcome::applied(trace, program.gas))
     }
 
-    fn footprint(&self, program: &Program, declare: &mut dyn FnMut(Key)) {
-        program.hints.iter().copied().for_each(declare);
+    fn footprint(&self, program: &Program, declare: &mut dyn FnMut(Key, Touch)) {
+        program.hints.iter().for_each(|key| declare(*key, Touch::Write));
     }
 }
 
@@ -230,6 +244,25 @@ pub mod strategy {
             1 => Just(Op::LoopWhileDifferent(0, 1)),
             1 => Just(Op::WriteBoth(0, 1)),
         ]
+    }
+
+    /// Steps on one key that meet each other's changes in one transaction: read, write, delete and add in any order.
+    pub fn on_one_key(keys: Key) -> impl Strategy<Value = Vec<Op>> {
+        let step = prop_oneof![
+            3 => Just(Op::Read as fn(Key) -> Op),
+            2 => Just((|key| Op::Write(key)) as fn(Key) -> Op),
+            2 => Just((|key| Op::Delete(key)) as fn(Key) -> Op),
+            2 => Just((|key| Op::Add(key, 400_000)) as fn(Key) -> Op),
+            1 => Just((|key| Op::Add(key, -400_000)) as fn(Key) -> Op),
+            1 => Just((|key| Op::AddOrFail(key, 350_000)) as fn(Key) -> Op),
+            1 => Just((|key| Op::AddOrFail(key, -1)) as fn(Key) -> Op),
+            1 => Just((|key| Op::Fill(key, 300_000, 5)) as fn(Key) -> Op),
+            1 => Just((|key| Op::WriteConstant(key, 999_999)) as fn(Key) -> Op),
+            1 => Just((|_| Op::RejectIf(3)) as fn(Key) -> Op),
+            1 => Just((|_| Op::SkipIfEven) as fn(Key) -> Op),
+        ];
+        (2..keys, proptest::collection::vec(step, 1..7))
+            .prop_map(|(key, steps)| steps.into_iter().map(|step| step(key)).collect())
     }
 
     /// A program of up to `length` steps, with hints that are sometimes right.

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use weft_engine::{BlockPolicy, Engine, Mode, OnRejected};
-use weft_tests::program::{Cell, Machine, Program, strategy};
+use weft_tests::program::{Cell, Machine, Op, Program, strategy};
 use weft_tests::run::{MapState, config, run_on};
 
 fn check(keys: u16, start: Vec<u64>, block: &[Program], policy: BlockPolicy) -> Result<(), TestCaseError> {
@@ -48,10 +48,70 @@ proptest! {
     #[test]
     fn deltas(start in proptest::collection::vec(999_000..1_000_000u64, 4),
               block in proptest::collection::vec(prop_oneof![
-                  6 => (2..6u16, -600..700i64).prop_map(|(k, by)| weft_tests::program::Op::AddOrFail(k, by)),
-                  2 => (2..6u16, -600..700i64).prop_map(|(k, by)| weft_tests::program::Op::Add(k, by)),
-                  1 => (2..6u16).prop_map(weft_tests::program::Op::Read),
+                  6 => (2..6u16, -600..700i64).prop_map(|(k, by)| Op::AddOrFail(k, by)),
+                  2 => (2..6u16, -600..700i64).prop_map(|(k, by)| Op::Add(k, by)),
+                  1 => (2..6u16).prop_map(Op::Read),
               ].prop_map(|op| Program { ops: vec![op], gas: 1, hints: vec![] }), 0..120), policy in policy()) {
+        check(6, start, &block, policy)?;
+    }
+
+    /// Several changes of one key in one transaction, in every order: delete then add, add then delete, write, read and
+    /// add. Rejected transactions stand between those of the same unit.
+    #[test]
+    fn one_key_in_one_transaction(
+        start in proptest::collection::vec(0..1_000_000u64, 0..3),
+        block in proptest::collection::vec(
+            strategy::on_one_key(5).prop_map(|ops| Program { ops, gas: 1, hints: vec![] }), 0..60),
+        policy in policy(),
+    ) {
+        check(5, start, &block, policy)?;
+    }
+
+    /// Programs so long that a unit finds its accesses through an index, and reads most keys of the block.
+    #[test]
+    fn many_keys_in_one_transaction(
+        start in proptest::collection::vec(0..500u64, 0..40),
+        block in proptest::collection::vec(strategy::program(50, 60), 0..20),
+        policy in policy(),
+    ) {
+        check(50, start, &block, policy)?;
+    }
+
+    /// The block ends somewhere in the middle of a unit: by gas or by rejection, behind deltas and announcements.
+    #[test]
+    fn ends_inside_units(
+        start in proptest::collection::vec(0..500u64, 0..4),
+        block in proptest::collection::vec(strategy::program(6, 4), 10..60),
+        end in 0..60usize,
+        by_gas in any::<bool>(),
+    ) {
+        let mut block = block;
+        let end = end % block.len();
+        let mut policy = BlockPolicy { on_rejected: OnRejected::SkipInvalid, gas_limit: None };
+        if by_gas {
+            // Each transaction uses a little, and the one that is too much a lot.
+            block.iter_mut().for_each(|program| program.gas = 1);
+            block[end].gas = 1000;
+            policy.gas_limit = Some(500);
+        } else {
+            for program in &mut block {
+                // Only one transaction can fail, so that the end is where it is wanted.
+                program.ops.retain(|op| !matches!(op, Op::RejectIf(_) | Op::AddOrFail(..)));
+            }
+            block[end].ops.push(Op::RejectIf(1));
+            policy.on_rejected = OnRejected::RejectBlock;
+        }
+        check(6, start, &block, policy)?;
+    }
+
+    /// Hints that have nothing to do with what is written: right by chance, mostly wrong.
+    #[test]
+    fn hints(
+        start in proptest::collection::vec(0..500u64, 0..4),
+        block in proptest::collection::vec((strategy::program(6, 5), proptest::collection::vec(2..6u16, 0..4)), 0..60),
+        policy in policy(),
+    ) {
+        let block: Vec<Program> = block.into_iter().map(|(program, hints)| Program { hints, ..program }).collect();
         check(6, start, &block, policy)?;
     }
 }

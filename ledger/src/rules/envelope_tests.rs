@@ -2,6 +2,8 @@
 
 use crate::crypto::Signature;
 use crate::error::TosError;
+use weft_engine::Touch;
+
 use crate::rules::{BlockTotals, Receipt, required_fee};
 use crate::signed::{SignatureState, SignedTransaction};
 use crate::state::{Account, Counter, EnergyResource, Key};
@@ -211,8 +213,8 @@ fn an_inconsistent_state_is_an_error_not_a_panic() {
 }
 
 #[test]
-fn the_footprint_names_the_source() {
+fn the_footprint_names_source_and_receivers() {
     let mut keys = Vec::new();
-    world().vm().footprint(&sign(2, unsigned(2, pay(3, 1))), &mut |key| keys.push(key));
-    assert_eq!(keys, [Key::Account(addr(2))]);
+    world().vm().footprint(&sign(2, unsigned(2, pay(3, 1))), &mut |key, touch| keys.push((key, touch)));
+    assert_eq!(keys, [(Key::Account(addr(2)), Touch::Write), (Key::Account(addr(3)), Touch::Add)]);
 }

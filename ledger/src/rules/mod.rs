@@ -42,7 +42,7 @@ pub use finish::{FinishError, end_of_block, finish_block, merge_pending_credits}
 pub use receipt::{BlockTotals, Receipt};
 pub use transfers::{MAX_EXTRA_DATA_BYTES, MAX_EXTRA_DATA_TOTAL_BYTES};
 
-use weft_engine::{AddError, Outcome, StateView, Stop, Vm};
+use weft_engine::{AddError, Outcome, StateView, Stop, Touch, Vm};
 
 use crate::error::TosError;
 use crate::signed::SignedTransaction;
@@ -208,17 +208,23 @@ impl Vm for TosVm {
         }
     }
 
-    fn footprint(&self, transaction: &SignedTransaction, declare: &mut dyn FnMut(Key)) {
+    fn footprint(&self, transaction: &SignedTransaction, declare: &mut dyn FnMut(Key, Touch)) {
         let transaction = transaction.transaction();
         let source = transaction.source;
-        declare(Key::Account(source));
+        declare(Key::Account(source), Touch::Write);
+        let mut credited = |address| match self.config.credit_visibility {
+            CreditVisibility::Immediate => declare(Key::Account(address), Touch::Add),
+            // Nobody waits for a credit that nobody sees.
+            CreditVisibility::Deferred => {}
+        };
         match &transaction.payload {
-            Payload::Multisig(_) => declare(Key::Multisig(source)),
+            Payload::Transfers(transfers) => transfers.iter().for_each(|transfer| credited(transfer.destination)),
+            Payload::Multisig(_) => declare(Key::Multisig(source), Touch::Write),
             Payload::Energy(EnergyPayload::FreezeTosDelegate { delegations, .. }) => {
-                declare(Key::Energy(source));
-                delegations.iter().for_each(|delegation| declare(Key::Account(delegation.delegatee)));
+                delegations.iter().for_each(|delegation| declare(Key::Account(delegation.delegatee), Touch::Add));
+                declare(Key::Energy(source), Touch::Write);
             }
-            Payload::Energy(_) => declare(Key::Energy(source)),
+            Payload::Energy(_) => declare(Key::Energy(source), Touch::Write),
             _ => {}
         }
     }

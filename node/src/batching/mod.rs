@@ -1,8 +1,9 @@
 //! The design that weft replaces, as a baseline: transactions are grouped into batches by the accounts that they name,
 //! and batches run one after another, the transactions of a batch in parallel.
 //!
-//! Two forms ([`Form`]): *as published* spawns one task a transaction behind a semaphore and leaves blocks that it
-//! cannot group to the sequential path; *pooled* does the same grouping on a kept pool, with nothing spawned.
+//! Two forms ([`Form`]): *as published* spawns one task a transaction behind a semaphore; *pooled* does the same grouping
+//! on a kept pool, with nothing spawned. The published node left every block with a contract, energy or multisig
+//! transaction to its sequential path; here both forms batch all types.
 //!
 //! The published design is unsound where a transaction touches more than it names. Here every transaction of a batch
 //! records what it reads, and when the batch is merged, in order, one that has read what an earlier one of its batch
