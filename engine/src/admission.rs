@@ -33,7 +33,7 @@ pub(crate) enum Admitted {
 }
 
 /// Applies a [`BlockPolicy`] to outcomes, in order.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Admission {
     policy: BlockPolicy,
     gas_used: u64,
@@ -42,6 +42,11 @@ pub(crate) struct Admission {
 impl Admission {
     pub(crate) fn new(policy: BlockPolicy) -> Self {
         Self { policy, gas_used: 0 }
+    }
+
+    /// What a speculative execution may assume: nothing is known of the gas used below it.
+    pub(crate) fn without_gas_limit(policy: BlockPolicy) -> Self {
+        Self::new(BlockPolicy { gas_limit: None, ..policy })
     }
 
     pub(crate) fn gas_used(&self) -> u64 {

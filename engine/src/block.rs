@@ -11,6 +11,7 @@ use weft_storage::StateReader;
 
 use crate::admission::{Admission, Admitted, BlockEnd};
 use crate::canary::Canary;
+use crate::config::BlockPolicy;
 use crate::error::{BlockError, panic_message};
 use crate::metrics::{Counts, Stopwatch};
 use crate::overlay::Overlay;
@@ -72,6 +73,17 @@ impl<V: Vm, F> Commit<V, F> {
     pub(crate) fn gas_used(&self) -> u64 {
         self.admission.gas_used()
     }
+
+    /// Whether the block ends where the execution of these outcomes assumed, which knew nothing of the gas used.
+    fn is_as_executed(&self, outcomes: &[Outcome<V::Output>]) -> bool {
+        let mut admission = self.admission;
+        let ends_at = outcomes.iter().position(|outcome| admission.admit(outcome) != Admitted::Yes);
+        match ends_at {
+            None => true,
+            // A rejected transaction has changed nothing; one beyond the gas limit has.
+            Some(at) => at + 1 == outcomes.len() && outcomes[at].verdict == Verdict::Rejected,
+        }
+    }
 }
 
 /// One block while it is executed.
@@ -80,6 +92,7 @@ pub(crate) struct BlockRun<'b, V: Vm, R, F> {
     pub(crate) reader: &'b R,
     pub(crate) transactions: &'b [V::Transaction],
     pub(crate) unit_length: usize,
+    pub(crate) policy: BlockPolicy,
     pub(crate) memory: &'b MvMemory<V::Key, V::Value>,
     pub(crate) scheduler: &'b Scheduler,
     pub(crate) records: &'b [UnitRecord<V>],
@@ -140,7 +153,7 @@ where
             return self.scheduler.suspend(execution, on);
         }
         let on_final_values = self.scheduler.is_at_frontier(unit);
-        let end = match self.run(unit, self.range(unit), overlay, false) {
+        let end = match self.run(unit, overlay, Admission::without_gas_limit(self.policy), false) {
             UnitEnd::Outcomes(outcomes) => record::Execution::Outcomes(outcomes),
             UnitEnd::Stopped { reason: StopReason::Estimate(on), .. } => {
                 counts.suspensions += 1;
@@ -193,17 +206,18 @@ where
         wait_for
     }
 
-    /// Runs some transactions of a unit on `overlay`.
+    /// Runs the transactions of a unit on `overlay`, up to the one with which the block ends, as far as `admission`
+    /// knows: what would come after it has no right to fail, or to be waited for.
     fn run(
         &self,
         unit: u32,
-        range: Range<usize>,
         overlay: &mut Overlay<V::Value>,
+        mut admission: Admission,
         concrete: bool,
     ) -> UnitEnd<V::Output> {
         overlay.clear();
         let mut outcomes = SmallVec::new();
-        for transaction in range {
+        for transaction in self.range(unit) {
             let mut view = MemoryView::new(self.memory, self.reader, self.scheduler, overlay, unit, concrete);
             let executed =
                 catch_unwind(AssertUnwindSafe(|| self.vm.execute(&self.transactions[transaction], &mut view)));
@@ -220,6 +234,12 @@ where
                 Ok(Err(_)) => return UnitEnd::Forged { transaction },
                 Err(panic) => return UnitEnd::Panicked { transaction, message: panic_message(&*panic) },
             };
+            let admitted = admission.admit(&outcome);
+            if admitted != Admitted::Yes {
+                overlay.drop_running();
+                outcomes.push(outcome);
+                break;
+            }
             if outcome.verdict == Verdict::Rejected {
                 overlay.drop_running();
             } else if !overlay.apply_running() {
@@ -276,14 +296,17 @@ where
 
     fn settle(&self, unit: u32, commit: &mut Commit<V, F>) -> Result<ControlFlow<()>, BlockError> {
         let mut record = self.records[unit as usize].lock();
-        let fits = matches!(record.execution, record::Execution::Outcomes(_))
-            && self.resolve_deltas(unit, &record.writes, commit)?;
-        if !fits {
-            self.execute_at_frontier(unit, self.range(unit), &mut record, commit)?;
+        let fits = match &record.execution {
+            // The gas limit may end the block inside the unit: then what the rest of it wrote has to go.
+            record::Execution::Outcomes(outcomes) => commit.is_as_executed(outcomes),
+            record::Execution::None | record::Execution::AtFrontier => false,
+        };
+        if !fits || !self.resolve_deltas(unit, &record.writes, commit)? {
+            self.execute_at_frontier(unit, &mut record, commit)?;
         }
         let first = self.range(unit).start;
         let record::Execution::Outcomes(outcomes) = std::mem::take(&mut record.execution) else {
-            return Err(BlockError::Stopped { transaction: first });
+            return Err(BlockError::Inconsistent { transaction: first });
         };
         for (offset, outcome) in outcomes.into_iter().enumerate() {
             let transaction = first + offset;
@@ -299,11 +322,8 @@ where
                 }
                 Admitted::No => {
                     commit.end = BlockEnd::GasLimit { transaction };
-                    if offset > 0 {
-                        // The block ends inside the unit: what the rest of it wrote has to go.
-                        self.execute_at_frontier(unit, first..transaction, &mut record, commit)?;
-                        commit.units = unit + 1;
-                    }
+                    // The transactions before it in the unit count.
+                    commit.units = unit + u32::from(offset > 0);
                     return Ok(ControlFlow::Break(()));
                 }
             }
@@ -327,17 +347,16 @@ where
         Ok(true)
     }
 
-    /// Executes transactions of `unit` on final values, publishes the result and sends who has read above back to
+    /// Executes `unit` on final values, as far as it is part of the block, publishes the result and sends who has read above back to
     /// validation. What goes wrong here goes wrong in sequential execution too.
     fn execute_at_frontier(
         &self,
         unit: u32,
-        range: Range<usize>,
         record: &mut Record<V::Value, V::Output>,
         commit: &mut Commit<V, F>,
     ) -> Result<(), BlockError> {
         commit.frontier_executions += 1;
-        let outcomes = match self.run(unit, range, &mut commit.overlay, true) {
+        let outcomes = match self.run(unit, &mut commit.overlay, commit.admission, true) {
             UnitEnd::Outcomes(outcomes) => outcomes,
             UnitEnd::Stopped { transaction, reason: StopReason::Storage(source) } => {
                 return Err(BlockError::Storage { transaction, source });

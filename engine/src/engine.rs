@@ -155,6 +155,7 @@ impl<V: Vm> Engine<V> {
             reader,
             transactions,
             unit_length,
+            policy,
             memory: &scratch.memory,
             scheduler: &scratch.scheduler,
             records: &scratch.records,

@@ -117,17 +117,24 @@ impl<'b, K: Key, V: Value, R: StateReader<K, V>> MemoryView<'b, K, V, R> {
 
     fn set(&mut self, key: &K, value: Option<V>) {
         let at = self.access(key);
+        // Whether a write changes anything shows beside the base value. Fetched here it fails here, if it fails, as in
+        // sequential execution, and not at the end of the block, where nobody knows who wrote.
+        let location = self.overlay.at(at).location;
+        if self.load_base(location).is_err() {
+            return;
+        }
         // A delta that is overwritten never reaches the commit, where it would be found not to fit.
         if self.settle_deltas(at).is_ok() {
             self.overlay.change(at, Change::Set(value));
         }
     }
 
-    /// Makes sure that the deltas which the unit has added to a location fit, by looking at the value.
+    /// Makes values of the deltas which the unit has added to a location, and so makes sure that they fit.
     fn settle_deltas(&mut self, at: usize) -> Result<(), Stop> {
         if let Some(Change::Add(delta)) = self.overlay.at(at).running.clone() {
             let before = self.before_running(at)?;
-            self.apply(before.as_ref(), &delta)?;
+            let value = self.apply(before.as_ref(), &delta)?;
+            self.overlay.change(at, Change::Set(value));
         } else if let Some(Change::Add(_)) = &self.overlay.at(at).unit {
             self.before_running(at)?;
         }
@@ -161,7 +168,14 @@ impl<'b, K: Key, V: Value, R: StateReader<K, V>> MemoryView<'b, K, V, R> {
                 !self.memory.still_reads(access.location, self.unit, *origin, Some(value))
             })
         });
-        if stale { Err(self.stop(StopReason::Unresolvable)) } else { Ok(()) }
+        if stale {
+            return Err(self.stop(StopReason::Unresolvable));
+        }
+        // Deltas that were taken unseen may be what keeps the loop going: from now on they are values.
+        for at in 0..self.overlay.accesses().len() {
+            self.settle_deltas(at)?;
+        }
+        Ok(())
     }
 }
 
@@ -171,11 +185,12 @@ impl<K: Key, V: Value, R: StateReader<K, V>> StateView<K, V> for MemoryView<'_, 
         let at = self.access(key);
         match self.overlay.at(at).running.clone() {
             Some(Change::Set(value)) => Ok(value),
-            Some(Change::Add(delta)) => {
-                let before = self.before_running(at)?;
-                let value = self.apply(before.as_ref(), &delta)?;
-                self.overlay.change(at, Change::Set(value.clone()));
-                Ok(value)
+            Some(Change::Add(_)) => {
+                self.settle_deltas(at)?;
+                match &self.overlay.at(at).running {
+                    Some(Change::Set(value)) => Ok(value.clone()),
+                    _ => unreachable!("the delta has just been made a value"),
+                }
             }
             None => self.before_running(at),
         }

@@ -94,7 +94,7 @@ pub struct Program {
     pub ops: Vec<Op>,
     /// Gas that it uses when it is applied.
     pub gas: u64,
-    /// Keys that it claims to write: right, wrong or missing.
+    /// Keys that it claims to write, or to add to where it has such a step: right, wrong or missing.
     pub hints: Vec<Key>,
 }
 
@@ -216,7 +216,11 @@ impl Vm for Machine {
     }
 
     fn footprint(&self, program: &Program, declare: &mut dyn FnMut(Key, Touch)) {
-        program.hints.iter().for_each(|key| declare(*key, Touch::Write));
+        for hint in &program.hints {
+            let adds =
+                |op: &Op| matches!(op, Op::Add(key, _) | Op::AddOrFail(key, _) | Op::Fill(key, ..) if key == hint);
+            declare(*hint, if program.ops.iter().any(adds) { Touch::Add } else { Touch::Write });
+        }
     }
 }
 
@@ -271,6 +275,7 @@ pub mod strategy {
         (ops, 0..50u64, proptest::option::weighted(0.3, 2..keys), any::<bool>()).prop_map(|(ops, gas, wrong, right)| {
             let written = ops.iter().filter_map(|op| match op {
                 Op::Write(key) | Op::Increment(key) | Op::WriteConstant(key, _) => Some(*key),
+                Op::Add(key, _) | Op::AddOrFail(key, _) => Some(*key),
                 _ => None,
             });
             let mut hints: Vec<Key> = if right { written.collect() } else { Vec::new() };

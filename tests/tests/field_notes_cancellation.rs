@@ -248,7 +248,7 @@ fn leftover_speculative_work_stops_when_the_block_has_ended() {
 /// Bug 12 inside a unit: behind the transaction that rejects the block, nothing of the same unit counts either. What
 /// follows it would never end, and sequential execution never begins it.
 #[test]
-#[ignore = "BUG: a unit goes on behind the transaction that ends the block"]
+
 fn nothing_behind_a_rejecting_transaction_of_the_same_unit_is_waited_for() {
     for unit_length in [2, 3] {
         let end = must_end(move || {
@@ -311,7 +311,7 @@ fn a_loop_that_only_an_inconsistent_snapshot_makes_endless_ends() {
 /// Bug 13 with deltas: a transaction adds until the key is full. Additions are taken unseen at first; that must not
 /// let the loop go on for ever.
 #[test]
-#[ignore = "BUG: a delta taken unseen is never looked at again while the execution goes on"]
+
 fn a_loop_that_ends_by_a_delta_out_of_bounds_ends() {
     for (threads, unit_length) in [(1, 1), (2, 1), (2, 3)] {
         must_end(move || {
@@ -337,7 +337,7 @@ fn a_loop_that_ends_by_a_delta_out_of_bounds_ends() {
 
 /// Bug 13 with a delta that sequential execution refuses: the transaction computes for ever because it was taken.
 #[test]
-#[ignore = "BUG: a delta taken unseen is never looked at again while the execution goes on"]
+
 fn a_loop_that_only_a_delta_taken_unseen_makes_endless_ends() {
     for (threads, unit_length) in [(1, 1), (2, 1), (2, 3)] {
         must_end(move || {

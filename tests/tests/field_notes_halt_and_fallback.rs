@@ -107,7 +107,7 @@ fn a_rejecting_transaction_ends_the_block_wherever_it_stands() {
 /// Bug 14 with units: what stands behind the block's end in the same unit is no part of the block, so it cannot make
 /// the block fail. Sequential execution never comes to it.
 #[test]
-#[ignore = "BUG: a unit goes on behind the transaction that ends the block"]
+
 fn a_panic_behind_the_end_of_the_block_is_nobodys_business() {
     quiet_panics();
     for unit_length in [1, 2, 3] {

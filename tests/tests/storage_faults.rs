@@ -97,7 +97,7 @@ fn a_permanent_failure_names_the_transaction_that_sequential_execution_names() {
 /// A key that is written without being read fails: sequential execution reads it before it writes, so the transaction
 /// at fault is the writer.
 #[test]
-#[ignore = "BUG: a blind write to a key that cannot be read is an error without a transaction, or none at all"]
+
 fn a_failing_key_that_is_only_written_fails_alike_on_every_path() {
     let writes: [Touch; 3] = [
         || {
