@@ -145,9 +145,10 @@ where
     fn execute(&self, execution: Execution, overlay: &mut Overlay<V::Value>, counts: &mut Counts) -> Option<Execution> {
         let unit = execution.unit();
         let incarnation = execution.incarnation();
+        overlay.clear();
         // A hint that panics is no hint.
         if incarnation == 0
-            && let Ok(Some(on)) = catch_unwind(AssertUnwindSafe(|| self.announce(unit)))
+            && let Ok(Some(on)) = catch_unwind(AssertUnwindSafe(|| self.announce(unit, overlay)))
         {
             counts.suspensions += 1;
             return self.scheduler.suspend(execution, on);
@@ -185,16 +186,20 @@ where
 
     /// Announces what the unit's transactions will surely touch. Returns a lower unit that is going to touch there
     /// what this one reads, and for which it should wait.
-    fn announce(&self, unit: u32) -> Option<u32> {
+    ///
+    /// The execution finds the announced locations on its overlay and does not look them up again.
+    fn announce(&self, unit: u32, overlay: &mut Overlay<V::Value>) -> Option<u32> {
         let mut record: Option<_> = None;
         let mut wait_for = None;
         for transaction in &self.transactions[self.range(unit)] {
             self.vm.footprint(transaction, &mut |key, touch| {
-                let location = self.memory.intern(&key);
+                let hash = self.memory.hash(&key);
+                let location = self.memory.intern_hashed(hash, &key);
                 let announced = self.memory.announce(location, unit);
                 if announced.is_new {
                     let record = record.get_or_insert_with(|| self.records[unit as usize].lock());
                     record.writes.push(WriteRecord { location, is_delta: false });
+                    overlay.insert(hash, location);
                     // Woken by its dependency the unit comes here again and finds its own announcements: it does not
                     // wait then.
                     if touch == Touch::Write {
@@ -206,7 +211,7 @@ where
         wait_for
     }
 
-    /// Runs the transactions of a unit on `overlay`, up to the one with which the block ends, as far as `admission`
+    /// Runs the transactions of a unit on `overlay`, which holds no reads or changes yet, up to the one with which the block ends, as far as `admission`
     /// knows: what would come after it has no right to fail, or to be waited for.
     fn run(
         &self,
@@ -215,10 +220,11 @@ where
         mut admission: Admission,
         concrete: bool,
     ) -> UnitEnd<V::Output> {
-        overlay.clear();
-        let mut outcomes = SmallVec::new();
-        for transaction in self.range(unit) {
+        let range = self.range(unit);
+        let mut outcomes = SmallVec::<[Outcome<V::Output>; 1]>::with_capacity(range.len());
+        for transaction in range {
             let mut view = MemoryView::new(self.memory, self.reader, self.scheduler, overlay, unit, concrete);
+            view.is_later_in_unit = !outcomes.is_empty();
             let executed =
                 catch_unwind(AssertUnwindSafe(|| self.vm.execute(&self.transactions[transaction], &mut view)));
             if let Ok(Ok(outcome)) = &executed
@@ -255,7 +261,7 @@ where
         counts.validations += 1;
         let unit = validation.unit();
         let record = self.records[unit as usize].lock();
-        let skipped = Canary::SkipValidation.sings() && counts.validations % 3 == 0;
+        let skipped = Canary::SkipValidation.sings() && counts.validations.is_multiple_of(3);
         if skipped || record.is_current(self.memory, unit) {
             drop(record);
             if self.scheduler.confirm(validation) {
@@ -356,6 +362,7 @@ where
         commit: &mut Commit<V, F>,
     ) -> Result<(), BlockError> {
         commit.frontier_executions += 1;
+        commit.overlay.clear();
         let outcomes = match self.run(unit, &mut commit.overlay, commit.admission, true) {
             UnitEnd::Outcomes(outcomes) => outcomes,
             UnitEnd::Stopped { transaction, reason: StopReason::Storage(source) } => {

@@ -17,6 +17,9 @@ use crate::record::Record;
 use crate::sequential;
 use crate::vm::{Outcome, Vm};
 
+/// The changes of a block, in ascending order of keys; `None` is a removal.
+pub type Changes<V> = Vec<KeyChange<<V as Vm>::Key, <V as Vm>::Value>>;
+
 /// What a block gives: the same on every path.
 #[derive(Debug)]
 pub struct BlockOutput<V: Vm> {
@@ -24,7 +27,7 @@ pub struct BlockOutput<V: Vm> {
     pub outcomes: Vec<Outcome<V::Output>>,
     /// The keys whose values the block has changed, in ascending order, with their new values (`None`: removed).
     /// Empty where the block was rejected.
-    pub changes: Vec<KeyChange<V::Key, V::Value>>,
+    pub changes: Changes<V>,
     /// Where and why the block ended.
     pub end: BlockEnd,
     /// Gas used by the block's transactions together.
@@ -213,7 +216,7 @@ impl<V: Vm> Engine<V> {
         workers: usize,
         end: u32,
         reader: &R,
-    ) -> Result<Vec<KeyChange<V::Key, V::Value>>, BlockError> {
+    ) -> Result<Changes<V>, BlockError> {
         if workers == 1 || memory.locations() < WORTH_DIVIDING {
             return memory.finish(end, |key| reader.read(key)).map_err(BlockError::Changes);
         }

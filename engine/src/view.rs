@@ -19,6 +19,8 @@ pub(crate) struct MemoryView<'b, K, V: Value, R> {
     pub(crate) unit: u32,
     /// Everything below is committed: deltas are applied to values at once, as in sequential execution.
     pub(crate) concrete: bool,
+    /// Transactions of the unit have run before this one: they may have used up the block's gas.
+    pub(crate) is_later_in_unit: bool,
     /// Set once; then the execution is void, whatever the virtual machine makes of it.
     pub(crate) stopped: Option<StopReason>,
     calls: usize,
@@ -41,6 +43,7 @@ impl<'b, K: Key, V: Value, R: StateReader<K, V>> MemoryView<'b, K, V, R> {
             overlay,
             unit,
             concrete,
+            is_later_in_unit: false,
             stopped: None,
             calls: 0,
             next_check: CALLS_BETWEEN_CHECKS,
@@ -162,6 +165,10 @@ impl<'b, K: Key, V: Value, R: StateReader<K, V>> MemoryView<'b, K, V, R> {
         self.next_check = self.calls + CALLS_BETWEEN_CHECKS.max(self.overlay.accesses().len() * 4);
         if self.scheduler.is_over() {
             return Err(self.stop(StopReason::Halted));
+        }
+        // Whether the block's gas reaches this far is known at the commit frontier only, to an execution there.
+        if self.is_later_in_unit && !self.concrete && self.scheduler.is_at_frontier(self.unit) {
+            return Err(self.stop(StopReason::Unresolvable));
         }
         let stale = self.overlay.accesses().iter().any(|access| {
             access.outside.as_ref().is_some_and(|(value, origin)| {

@@ -14,9 +14,12 @@ const CHUNKS: usize = 24;
 #[cfg(loom)]
 const CHUNKS: usize = 3;
 
+/// Locations that are next to each other, once somebody has wanted one of them.
+type Chunk<K, V> = OnceLock<Box<[Location<K, V>]>>;
+
 /// A growing list of locations. Numbers are given out once per block; chunks are kept between blocks.
 pub(crate) struct Arena<K, V: Value> {
-    chunks: [OnceLock<Box<[Location<K, V>]>>; CHUNKS],
+    chunks: [Chunk<K, V>; CHUNKS],
     len: AtomicU32,
 }
 

@@ -50,7 +50,7 @@ type Memory = MvMemory<u32, Number, OneHash>;
 
 /// In storage every key that is not a multiple of 5 has the value of its last digit.
 fn stored(key: u32) -> Option<Number> {
-    (!key.is_multiple_of(5)).then(|| Number((key % 10) as i32))
+    (!key.is_multiple_of(5)).then_some(Number((key % 10) as i32))
 }
 
 fn from_storage(key: &u32) -> Result<Option<Number>, Infallible> {
@@ -80,7 +80,8 @@ fn a_unit_reads_the_highest_version_below_it() {
     let base = Read::Value(Some(Number(7)), Origin::Base);
     let value = |number, origin| Read::Value(Some(Number(number)), origin);
     // Changes by (unit, change), and what units 0 to 4 read then.
-    let table: &[(&[(u32, Change<Number>)], [&Read<Number>; 5])] = &[
+    type Case<'t> = (&'t [(u32, Change<Number>)], [&'t Read<Number>; 5]);
+    let table: &[Case<'_>] = &[
         (&[], [&base, &base, &base, &base, &base]),
         (
             &[(1, set(1)), (3, set(3))],
@@ -345,7 +346,8 @@ fn the_table_grows_and_keeps_every_key() {
 fn a_block_ends_where_it_is_told() {
     // The end, and what is left of: unit 0 sets 1 to 10 and 2 to 2 (its base value), 1 deletes 3, 2 sets 1 to 12 and
     // deletes 5, which never had a value.
-    let table: [(u32, &[(u32, Option<Number>)]); 5] = [
+    type Case = (u32, &'static [(u32, Option<Number>)]);
+    let table: [Case; 5] = [
         (0, &[]),
         (1, &[(1, Some(Number(10)))]),
         (2, &[(1, Some(Number(10))), (3, None)]),

@@ -150,7 +150,8 @@ impl Scheduler {
 
     /// Makes the scheduler ready for a block of `units` units. The memory of the last block is used again.
     pub fn reset(&mut self, units: u32) {
-        for unit in &mut self.units {
+        // Units beyond the last block's are as they were made.
+        for unit in self.units.iter_mut().take(self.len as usize) {
             unit.status.reset();
             unit.dependents.reset();
         }

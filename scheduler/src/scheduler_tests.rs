@@ -577,7 +577,7 @@ const ESTIMATE: u32 = u32::MAX;
 impl Load {
     fn source(&self, unit: u32) -> Option<u32> {
         // Every fifth unit reads nothing and so starts a chain of its own.
-        unit.checked_sub(1 + unit % self.distance).filter(|_| unit % 5 > 0)
+        unit.checked_sub(1 + unit % self.distance).filter(|_| !unit.is_multiple_of(5))
     }
 
     fn value_of(unit: u32, seen: u32) -> u32 {

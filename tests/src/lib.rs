@@ -8,3 +8,8 @@ pub mod quiet;
 pub mod run;
 pub mod script;
 pub mod watchdog;
+
+/// The README's example, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct ReadMe;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use weft_engine::{AddError, BlockEnd, BlockPolicy, Engine, Mode, OnRejected, WorkerPool};
+use weft_engine::{AddError, BlockEnd, BlockPolicy, Engine, Mode, OnRejected, Outcome, WorkerPool};
 use weft_tests::gate::Stage;
 use weft_tests::program::{Cell, HIGHEST, Key, Sum};
 use weft_tests::quiet::{PROVOKED, quiet_panics};
@@ -264,6 +264,27 @@ fn nothing_behind_a_rejecting_transaction_of_the_same_unit_is_waited_for() {
             run_on(&engine, &Scripts, &MapState::default(), &block, BlockPolicy::default()).expect("a result").end
         });
         assert_eq!(end, BlockEnd::Rejected { transaction: 0 }, "units of {unit_length}");
+    }
+}
+
+/// Bug 12 inside a unit, where the gas of other units decides: the third transaction is the first beyond the limit, and
+/// the endless one behind it in the same unit is no part of the block.
+#[test]
+fn nothing_behind_the_gas_limit_in_the_same_unit_is_waited_for() {
+    for threads in [1, 2] {
+        let end = must_end(move || {
+            let engine = Engine::new(config(Mode::Optimistic, threads, 2));
+            let paying = || Script::new(|_| Ok(Outcome::applied(vec![], 5)));
+            let endless = Script::new(|state| {
+                loop {
+                    state.poll()?;
+                }
+            });
+            let policy = BlockPolicy { gas_limit: Some(12), ..SKIP };
+            let block = [paying(), paying(), paying(), endless];
+            run_on(&engine, &Scripts, &MapState::default(), &block, policy).expect("a result").end
+        });
+        assert_eq!(end, BlockEnd::GasLimit { transaction: 2 }, "threads {threads}");
     }
 }
 

@@ -18,6 +18,9 @@ pub(super) struct Cell<V> {
     pub(super) current: Option<V>,
 }
 
+/// Something of each of a few keys.
+type PerKey<V, T> = SmallVec<[(<V as Vm>::Key, T); 4]>;
+
 /// How an execution within a batch ended.
 #[derive(Debug)]
 pub(super) enum Attempt<V: Vm> {
@@ -33,16 +36,16 @@ pub(super) struct Done<V: Vm> {
     pub(super) outcome: Outcome<V::Output>,
     /// Keys that it read, with the values from before the block where they had to be fetched.
     pub(super) reads: SmallVec<[V::Key; 4]>,
-    pub(super) fetched: SmallVec<[(V::Key, Option<V::Value>); 4]>,
-    pub(super) changes: SmallVec<[(V::Key, Change<V::Value>); 4]>,
+    pub(super) fetched: PerKey<V, Option<V::Value>>,
+    pub(super) changes: PerKey<V, Change<V::Value>>,
 }
 
 struct BatchView<'b, V: Vm, R: ?Sized> {
     state: &'b State<V>,
     reader: &'b R,
     reads: SmallVec<[V::Key; 4]>,
-    fetched: SmallVec<[(V::Key, Option<V::Value>); 4]>,
-    changes: SmallVec<[(V::Key, Change<V::Value>); 4]>,
+    fetched: PerKey<V, Option<V::Value>>,
+    changes: PerKey<V, Change<V::Value>>,
     failed: bool,
 }
 
