@@ -1,8 +1,6 @@
 //! Criterion over every workload and executor: for comparing two versions of the code. The ratios of the README come
 //! from the report, which interleaves the executors.
 
-#![expect(missing_docs, reason = "criterion's macros make public items")]
-
 use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
