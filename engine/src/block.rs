@@ -153,10 +153,16 @@ where
             counts.suspensions += 1;
             return self.scheduler.suspend(execution, on);
         }
-        let on_final_values = self.scheduler.is_at_frontier(unit);
+        let committed = self.scheduler.committed();
+        let on_final_values = committed == unit;
         let end = match self.run(unit, overlay, Admission::without_gas_limit(self.policy), false) {
             UnitEnd::Outcomes(outcomes) => record::Execution::Outcomes(outcomes),
-            UnitEnd::Stopped { reason: StopReason::Estimate(on), .. } => {
+            UnitEnd::Stopped { transaction, reason: StopReason::Estimate(on) } => {
+                if on < committed {
+                    // A committed unit has left an estimate behind: who waits for it waits for ever.
+                    self.fail(BlockError::Inconsistent { transaction });
+                    return Some(execution);
+                }
                 counts.suspensions += 1;
                 return self.scheduler.suspend(execution, on);
             }

@@ -10,6 +10,9 @@ use crate::vm::{AddError, Key, StateView, Stop, StopReason};
 /// Calls on a view between two looks at whether the execution is still worth its while.
 const CALLS_BETWEEN_CHECKS: usize = 256;
 
+/// Calls on a view after which an execution gives up its worker if lower units wait for one.
+const PATIENCE: usize = 1 << 16;
+
 /// What the view of a unit works on.
 pub(crate) struct MemoryView<'b, K, V: Value, R> {
     pub(crate) memory: &'b MvMemory<K, V>,
@@ -175,7 +178,9 @@ impl<'b, K: Key, V: Value, R: StateReader<K, V>> MemoryView<'b, K, V, R> {
                 !self.memory.still_reads(access.location, self.unit, *origin, Some(value))
             })
         });
-        if stale {
+        // Perhaps all workers loop because of what a lower unit wrote, and nobody is left to correct that unit.
+        let held_up = self.scheduler.call_for_help(self.unit) && self.calls > PATIENCE;
+        if stale || held_up {
             return Err(self.stop(StopReason::Unresolvable));
         }
         // Deltas that were taken unseen may be what keeps the loop going: from now on they are values.

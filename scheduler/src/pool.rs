@@ -91,8 +91,12 @@ impl WorkerPool {
     /// one on the same pool.
     ///
     /// # Panics
-    /// When `job` panics on any worker: with that panic, after all workers have finished.
+    /// When `job` panics on any worker: with that panic, after all workers have finished. When it is called from within
+    /// a job of the same pool, which would wait for itself.
     pub fn run<'job>(&self, workers: usize, job: impl Fn(usize) + Sync + 'job) {
+        let pool = Arc::as_ptr(&self.shared).addr();
+        assert_ne!(INSIDE.get(), pool, "a job must not start another one on its own pool");
+        let _inside = Inside::enter(pool);
         let helpers = workers.clamp(1, self.workers()) - 1;
         if helpers == 0 {
             job(0);
@@ -143,7 +147,28 @@ impl WorkerPool {
     }
 }
 
-fn work(shared: &Shared, worker: usize) {
+std::thread_local! {
+    /// The pool whose job this thread runs: its address, or 0.
+    static INSIDE: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// While it lives, this thread is inside a job of a pool.
+struct Inside(usize);
+
+impl Inside {
+    fn enter(pool: usize) -> Self {
+        Self(INSIDE.replace(pool))
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        INSIDE.set(self.0);
+    }
+}
+
+fn work(shared: &Arc<Shared>, worker: usize) {
+    let _inside = Inside::enter(Arc::as_ptr(shared).addr());
     let mut seen = 0;
     let mut state = shared.state.lock();
     loop {
@@ -225,6 +250,15 @@ mod tests {
             count.fetch_add(1, Ordering::Relaxed);
         });
         assert_eq!(count.into_inner(), 3);
+    }
+
+    #[test]
+    fn a_job_that_starts_another_one_is_told_so() {
+        let pool = WorkerPool::new(2);
+        let nested = catch_unwind(AssertUnwindSafe(|| pool.run(2, |_| pool.run(1, |_| {}))));
+        assert!(nested.is_err(), "it would wait for itself");
+        // Another pool's job is another matter, and this one is as good as before.
+        pool.run(2, |_| WorkerPool::new(2).run(2, |_| {}));
     }
 
     #[test]

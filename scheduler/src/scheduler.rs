@@ -234,7 +234,7 @@ impl Scheduler {
     }
 
     /// To be called now and then while the execution of `unit` takes long. Wakes a sleeping worker if there is work, and
-    /// tells whether there is work that could change what `unit` has read.
+    /// tells whether there is work below `unit`, which could change what it has read, in nobody's hands.
     ///
     /// Such work may have nobody else to do it: all workers may be in executions that loop because of what they have
     /// read (field notes, bugs 9 and 13). An execution that has been told so for long must therefore end. Work that is
@@ -245,8 +245,9 @@ impl Scheduler {
             self.idle.wake_one();
         }
         let unvalidated = self.unvalidated.load(Ordering::Relaxed);
-        self.rewound.may_have_some()
-            || self.ready.may_have_some()
+        let waits_in = |set: &UnitSet| set.lowest().is_some_and(|lowest| lowest < unit);
+        waits_in(&self.rewound)
+            || waits_in(&self.ready)
             || (unvalidated < unit && unvalidated < self.executed.load(Ordering::Acquire))
     }
 
@@ -337,6 +338,10 @@ impl Scheduler {
         let execution = self.wake_dependents(unit);
         let own = again || self.advance_executed(unit);
         let validation = own.then(|| self.claim_validation(unit)).flatten();
+        // The caller goes on with the hand-off, which may take long: what else there is needs somebody.
+        if execution.is_some() && self.has_work() {
+            self.idle.wake_one();
+        }
         HandOff { validation, execution }
     }
 

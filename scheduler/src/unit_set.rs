@@ -52,6 +52,15 @@ impl UnitSet {
         }
     }
 
+    /// The lowest unit, as far as can be told while others insert and take.
+    pub(crate) fn lowest(&self) -> Option<u32> {
+        self.levels.iter().rev().try_fold(0, |index, level| {
+            let word = level[index as usize].load(Ordering::Acquire);
+            // An empty word below a hint that is about to go: as good as nothing.
+            (word != 0).then(|| index * BITS + word.trailing_zeros())
+        })
+    }
+
     /// Takes the lowest unit, or a low one if others insert meanwhile.
     pub(crate) fn take_lowest(&self) -> Option<u32> {
         'descend: loop {
@@ -117,6 +126,7 @@ mod tests {
             }
             inserted.sort_unstable();
             inserted.dedup();
+            assert_eq!(set.lowest(), inserted.first().copied(), "limit {limit}");
             let taken: Vec<u32> = std::iter::from_fn(|| set.take_lowest()).collect();
             assert_eq!(taken, inserted, "limit {limit}");
             assert!(!set.may_have_some());
