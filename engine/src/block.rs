@@ -119,6 +119,7 @@ where
 
     fn take_part(&self, overlay: &mut Overlay<V::Value>) -> Counts {
         let watch = Stopwatch::start();
+        overlay.begin_block();
         let mut counts = Counts::default();
         let mut handed_over: Option<Execution> = None;
         while !self.scheduler.is_over() {
@@ -200,7 +201,7 @@ where
         for transaction in &self.transactions[self.range(unit)] {
             self.vm.footprint(transaction, &mut |key, touch| {
                 let hash = self.memory.hash(&key);
-                let location = self.memory.intern_hashed(hash, &key);
+                let location = self.memory.intern_hashed(hash, &key, &mut overlay.reserve);
                 let announced = self.memory.announce(location, unit);
                 if announced.is_new {
                     let record = record.get_or_insert_with(|| self.records[unit as usize].lock());

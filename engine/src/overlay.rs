@@ -5,7 +5,7 @@
 //! it, and what the running transaction does. A rejected transaction is undone here and nothing of it is ever shared.
 
 use hashbrown::HashTable;
-use weft_mvmemory::{Change, LocationId, Origin, Value};
+use weft_mvmemory::{Change, LocationId, Origin, Reserve, Value};
 
 /// From this number of accesses on they are found through an index: comparing a few hashes in a row is cheaper.
 const INDEXED_FROM: usize = 16;
@@ -31,11 +31,19 @@ pub(crate) struct Overlay<V: Value> {
     index: HashTable<u32>,
     /// Accesses that the running transaction has changed.
     touched: Vec<u32>,
+    /// For keys that nobody has named before in this block.
+    pub(crate) reserve: Reserve,
 }
 
 impl<V: Value> Overlay<V> {
     pub(crate) fn new() -> Self {
-        Self { accesses: Vec::new(), index: HashTable::new(), touched: Vec::new() }
+        Self { accesses: Vec::new(), index: HashTable::new(), touched: Vec::new(), reserve: Reserve::default() }
+    }
+
+    /// Forgets everything, for the next block.
+    pub(crate) fn begin_block(&mut self) {
+        self.clear();
+        self.reserve = Reserve::default();
     }
 
     /// Forgets everything, for the next unit. The memory stays.

@@ -64,7 +64,7 @@ impl<'b, K: Key, V: Value, R: StateReader<K, V>> MemoryView<'b, K, V, R> {
         let memory = self.memory;
         let known = self.overlay.find(hash, |location| memory.key(location) == key);
         known.unwrap_or_else(|| {
-            let location = memory.intern_hashed(hash, key);
+            let location = memory.intern_hashed(hash, key, &mut self.overlay.reserve);
             self.overlay.insert(hash, location)
         })
     }

@@ -17,6 +17,30 @@ const CHUNKS: usize = 3;
 /// Locations that are next to each other, once somebody has wanted one of them.
 type Chunk<K, V> = OnceLock<Box<[Location<K, V>]>>;
 
+/// Numbers of locations that belong to one worker until it uses them. Workers that name new keys would meet at the
+/// counter otherwise, and their locations would be neighbours.
+///
+/// A reserve is for one block: with the next one begins a new numbering.
+#[derive(Debug)]
+pub struct Reserve {
+    numbers: std::ops::Range<u32>,
+    step: u32,
+}
+
+impl Reserve {
+    /// For callers that name one key.
+    pub(crate) fn single() -> Self {
+        Self { numbers: 0..0, step: 1 }
+    }
+}
+
+impl Default for Reserve {
+    /// An empty reserve, to be used for one block.
+    fn default() -> Self {
+        Self { numbers: 0..0, step: 16 }
+    }
+}
+
 /// A growing list of locations. Numbers are given out once per block; chunks are kept between blocks.
 pub(crate) struct Arena<K, V: Value> {
     chunks: [Chunk<K, V>; CHUNKS],
@@ -39,11 +63,15 @@ impl<K, V: Value> Arena<K, V> {
     /// A location of its own for the caller, and its number.
     ///
     /// # Panics
-    /// When a block names more than 2^32 / 2 locations.
-    pub(crate) fn allocate(&self) -> (u32, &Location<K, V>) {
-        // Relaxed: the counter only has to give every caller a number of its own; what is at that number is
-        // published by whoever publishes the number.
-        let id = self.len.fetch_add(1, Ordering::Relaxed);
+    /// When a block names more than 2^31 locations.
+    pub(crate) fn allocate(&self, reserve: &mut Reserve) -> (u32, &Location<K, V>) {
+        if reserve.numbers.is_empty() {
+            // Relaxed: the counter only has to give every caller numbers of its own; what is at a number is published
+            // by whoever publishes the number.
+            let first = self.len.fetch_add(reserve.step, Ordering::Relaxed);
+            reserve.numbers = first..first + reserve.step;
+        }
+        let id = reserve.numbers.next().expect("the reserve has just been filled");
         let (chunk, offset) = place(id);
         let slot = self.chunks.get(chunk).expect("a block names fewer than 2^31 locations");
         let chunk = slot.get_or_init(|| (0..FIRST << chunk).map(|_| Location::new()).collect());
@@ -60,7 +88,8 @@ impl<K, V: Value> Arena<K, V> {
         self.len.load(Ordering::Relaxed)
     }
 
-    /// Every location that was given out, chunk by chunk.
+    /// Every location that was given out, chunk by chunk; perhaps some more, which are empty: of a chunk in which all
+    /// numbers were reserved and none was used there is nothing to visit.
     pub(crate) fn slices_mut(&mut self) -> impl Iterator<Item = &mut [Location<K, V>]> {
         let mut left = self.len() as usize;
         self.chunks.iter_mut().filter_map(OnceLock::get_mut).map(move |chunk| {

@@ -51,6 +51,7 @@ mod sync;
 mod table;
 mod value;
 
+pub use arena::Reserve;
 pub use location::{Announced, Change, Origin, Read};
 pub use memory::{KeyChange, MvMemory, Part};
 pub use table::LocationId;

@@ -2,6 +2,7 @@
 
 use std::hash::Hash;
 
+use crate::arena::Reserve;
 use crate::location::{Announced, Change, Location, Origin, Read};
 use crate::table::{LocationId, Table};
 use crate::{OutOfBounds, Value};
@@ -44,12 +45,13 @@ impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K
 
     /// The location of `key`.
     pub fn intern(&self, key: &K) -> LocationId {
-        self.table.intern(self.table.hash(key), key)
+        self.table.intern(self.table.hash(key), key, &mut Reserve::single())
     }
 
-    /// The location of `key`, for a caller who has its [`hash`](Self::hash) already.
-    pub fn intern_hashed(&self, hash: u64, key: &K) -> LocationId {
-        self.table.intern(hash, key)
+    /// The location of `key`, for a worker who has its [`hash`](Self::hash) already, and a reserve of its own for this
+    /// block.
+    pub fn intern_hashed(&self, hash: u64, key: &K, reserve: &mut Reserve) -> LocationId {
+        self.table.intern(hash, key, reserve)
     }
 
     /// The key of a location.
@@ -57,7 +59,7 @@ impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K
         self.table.arena().get(location.0).key()
     }
 
-    /// Number of locations that the block has named so far.
+    /// Number of locations that the block has named so far, those that workers hold in reserve included.
     pub fn locations(&self) -> usize {
         self.table.arena().len() as usize
     }

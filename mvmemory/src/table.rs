@@ -11,7 +11,7 @@
 use std::hash::{BuildHasher, Hash};
 
 use crate::Value;
-use crate::arena::Arena;
+use crate::arena::{Arena, Reserve};
 use crate::canary::Canary;
 use crate::sync::{AtomicU64, OnceLock, Ordering};
 
@@ -61,7 +61,7 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
     }
 
     /// The location of `key`, whose hash is `hash`; a new one if nobody has named the key in this block.
-    pub(crate) fn intern(&self, hash: u64, key: &K) -> LocationId {
+    pub(crate) fn intern(&self, hash: u64, key: &K, reserve: &mut Reserve) -> LocationId {
         let tag = hash >> 32;
         let mut spare = None;
         for (level, slots) in self.levels.iter().enumerate() {
@@ -75,7 +75,7 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
                     // Nobody can know a location before its slot is published: an insertion that comes too late
                     // keeps its location as a spare for the next empty slot, or leaves it unused.
                     let (id, location) = *spare.get_or_insert_with(|| {
-                        let (id, location) = self.arena.allocate();
+                        let (id, location) = self.arena.allocate(reserve);
                         location.set_key(key.clone());
                         (id, location)
                     });
