@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use weft_ledger::block::{Block, BlockDecodeError, BlockWriter, ChainFileError};
+use weft_ledger::block::{Block, BlockDecodeError, BlockReader, BlockWriter, ChainFileError};
 use weft_ledger::state::{Key, Value};
 use weft_ledger::{Address, Hash, SignedTransaction, TosError};
 use weft_storage::{BlockCommit, BlockHead, Snapshot, StateReader, StateStore, StorageError};
@@ -47,6 +47,26 @@ pub enum ImportError {
         /// The id of the chain's last block; zero for the genesis.
         expected: Hash,
         /// The parent that the block names.
+        got: Hash,
+    },
+    /// The block belongs to another chain.
+    #[error("block {block} is of chain {got}, but the chain's blocks are of chain {expected}")]
+    ChainId {
+        /// The block's number.
+        block: u64,
+        /// The chain id of the chain's last block.
+        expected: u8,
+        /// The block's.
+        got: u8,
+    },
+    /// The block gives another result than the caller knows it to give. It was not committed.
+    #[error("block {block}: the digest is {got}, expected {expected}")]
+    Digest {
+        /// The block's number.
+        block: u64,
+        /// What the caller expects.
+        expected: Hash,
+        /// What execution gives.
         got: Hash,
     },
     /// The block does not fit the format in which it is kept.
@@ -137,13 +157,25 @@ impl Chain {
     /// # Errors
     /// [`ImportError`].
     pub fn import(&self, block: &Block) -> Result<ImportedBlock, ImportError> {
+        self.import_if(block, None)
+    }
+
+    /// As [`import`](Self::import), of a block whose digest is known: with another one it is not committed.
+    ///
+    /// # Errors
+    /// [`ImportError`], [`ImportError::Digest`] among them.
+    pub fn import_expecting(&self, block: &Block, digest: Hash) -> Result<ImportedBlock, ImportError> {
+        self.import_if(block, Some(digest))
+    }
+
+    fn import_if(&self, block: &Block, digest: Option<Hash>) -> Result<ImportedBlock, ImportError> {
         let _import = self.import.lock();
         let number = block.number;
         let start = Instant::now();
         let transactions =
             block.decode_transactions().map_err(|source| ImportError::Decode { block: number, source })?;
         let decode = start.elapsed();
-        self.import_decoded(block, transactions, decode)
+        self.import_decoded(block, transactions, decode, digest)
     }
 
     fn import_decoded(
@@ -151,6 +183,7 @@ impl Chain {
         block: &Block,
         transactions: Vec<SignedTransaction>,
         decode: Duration,
+        digest: Option<Hash>,
     ) -> Result<ImportedBlock, ImportError> {
         let number = block.number;
         let storage = |source| ImportError::Storage { block: number, source };
@@ -159,9 +192,13 @@ impl Chain {
         if head.number.checked_add(1) != Some(number) {
             return Err(ImportError::NotNext { expected: head.number.saturating_add(1), got: number });
         }
-        let expected = self.view_of(&snapshot).last_id().map_err(storage)?;
+        let (chain_id, expected) = self.view_of(&snapshot).last_block().map_err(storage)?;
         if block.parent != expected {
             return Err(ImportError::Parent { block: number, expected, got: block.parent });
+        }
+        // A transaction is signed for one chain: a block must not choose for which.
+        if let Some(expected) = chain_id.filter(|chain_id| *chain_id != block.chain_id) {
+            return Err(ImportError::ChainId { block: number, expected, got: block.chain_id });
         }
         let input = BlockInput {
             context: block.context(),
@@ -173,6 +210,9 @@ impl Chain {
             self.executor.execute(&input, &state).map_err(|source| ImportError::Execute { block: number, source })?;
         if let Some((transaction, error)) = executed.rejection() {
             return Err(ImportError::Rejected { block: number, transaction, error });
+        }
+        if let Some(expected) = digest.filter(|digest| *digest != executed.digest) {
+            return Err(ImportError::Digest { block: number, expected, got: executed.digest });
         }
         let start = Instant::now();
         let body = encode_block(block).map_err(|source| ImportError::Encode { block: number, source })?;
@@ -293,14 +333,21 @@ impl ChainView {
     /// # Errors
     /// [`StorageError`] when the database cannot be read, or the block in it has no id.
     pub fn last_id(&self) -> Result<Hash, StorageError> {
+        Ok(self.last_block()?.1)
+    }
+
+    /// Chain id and id of the last block. The genesis has no chain id, and zero as its id.
+    fn last_block(&self) -> Result<(Option<u8>, Hash), StorageError> {
         let number = self.head().number;
         if number == 0 {
-            return Ok(Hash([0; 32]));
+            return Ok((None, Hash([0; 32])));
         }
-        // A block is kept as it stands in a chain file, which ends with its id.
-        let record = self.snapshot.block(number)?;
-        let id = record.as_ref().and_then(|record| record.body.last_chunk::<32>());
-        id.copied().map(Hash).ok_or_else(|| StorageError::corrupt(format!("block {number}"), "it has no id"))
+        let corrupt = || StorageError::corrupt(format!("block {number}"), "it is not kept as a chain file");
+        let body = self.snapshot.block(number)?.ok_or_else(corrupt)?.body;
+        // A block is kept as a chain file of its own: its head names the chain, and its end is the block's id.
+        let chain_id = BlockReader::new(&*body).map_err(|_| corrupt())?.chain_id();
+        let id = body.last_chunk::<32>().ok_or_else(corrupt)?;
+        Ok((Some(chain_id), Hash(*id)))
     }
 
     /// The ledger's state digest (spec 3.3). Visits the whole state.

@@ -194,7 +194,7 @@ pub fn compare(plan: &Plan, mut progress: impl FnMut(&str)) -> Result<Comparison
     let sequential: Vec<f64> = contenders[0].runs.iter().map(|run| run.execution.as_secs_f64()).collect();
     let count = plan.transactions.max(1) as f64;
     let figures = contenders.into_iter().map(|contender| figures(contender, &sequential, count)).collect();
-    let digest = expected.map_or_else(String::new, |digest| hex::encode(digest.0));
+    let digest = expected.map_or_else(String::new, |digest| digest.to_string());
     Ok(Comparison { workload, transactions: plan.transactions, digest, figures })
 }
 

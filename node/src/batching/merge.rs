@@ -158,7 +158,7 @@ impl<'b, V: Vm> Merge<'b, V> {
                 match state.get_mut(&key) {
                     Some(cell) => cell.current = value,
                     None => {
-                        // Written without being read: whether it is a change shows beside the old value.
+                        // From an execution that was repeated here: whether it is a change shows beside the old value.
                         let base = self.reader.read(&key);
                         let base = base.map_err(|source| BlockError::Storage { transaction: index, source })?;
                         state.insert(key.clone(), Cell { base, current: value });

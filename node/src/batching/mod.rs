@@ -9,6 +9,8 @@
 //! records what it reads, and when the batch is merged, in order, one that has read what an earlier one of its batch
 //! wrote is executed again on the merged state. All results therefore equal sequential execution.
 
+#[cfg(test)]
+mod batching_tests;
 mod grouping;
 mod merge;
 mod view;

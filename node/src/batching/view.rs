@@ -94,7 +94,14 @@ impl<V: Vm, R: StateReader<V::Key, V::Value> + ?Sized> BatchView<'_, V, R> {
                 }
                 self.changes[at].1 = Change::Set(value);
             }
-            None => self.changes.push((key, Change::Set(value))),
+            None => {
+                // The merge compares with the value from before the block: fetched here, in parallel. Where that
+                // fails, it fails for this transaction, as sequentially.
+                if !self.state.contains_key(&key) && self.fetch(&key).is_err() {
+                    return;
+                }
+                self.changes.push((key, Change::Set(value)));
+            }
         }
     }
 }

@@ -7,26 +7,26 @@ use clap::Args;
 use weft_node::compare::{Comparison, Plan, compare};
 use weft_node::workload::Workload;
 
-use super::{CliError, default_threads, progress_bar, table};
+use super::{CliError, default_threads, from_one_to, print, progress_bar, table, threads, transactions};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Workloads; all that the project reports on, if none is named
     workloads: Vec<Workload>,
     /// Transactions of the block
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 10_000, value_parser = transactions())]
     txs: usize,
     /// Worker threads of the parallel executors
-    #[arg(long, default_value_t = default_threads())]
+    #[arg(long, default_value_t = default_threads(), value_parser = threads())]
     threads: usize,
     /// Measured runs of each executor; the middle one counts
-    #[arg(long, default_value_t = 9)]
+    #[arg(long, default_value_t = 9, value_parser = from_one_to(1_000_000))]
     repeat: usize,
     /// Seed of the workloads
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Transactions of a unit of speculation
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = from_one_to(1_000_000))]
     unit_length: usize,
     /// Delay of every storage read, in microseconds
     #[arg(long, default_value_t = 0)]
@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
             workload,
             transactions: arguments.txs,
             threads: arguments.threads,
-            repeat: arguments.repeat.max(1),
+            repeat: arguments.repeat,
             seed: arguments.seed,
             unit_length: arguments.unit_length,
             storage_latency: Duration::from_micros(arguments.storage_latency),
@@ -75,14 +75,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
     }
     bar.finish_and_clear();
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&comparisons)?);
+        print(&serde_json::to_string_pretty(&comparisons)?)?;
     } else {
-        print(&comparisons);
+        print(&in_a_table(&comparisons, arguments.txs))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn print(comparisons: &[Comparison]) {
+fn in_a_table(comparisons: &[Comparison], transactions: usize) -> String {
     let mut table = table::with_header(&[
         "workload",
         "executor",
@@ -112,6 +112,5 @@ fn print(comparisons: &[Comparison]) {
             ]);
         }
     }
-    println!("{table}");
-    println!("Blocks of {} transactions; every run gave the sequential digest.", comparisons[0].transactions);
+    format!("{table}\nBlocks of {transactions} transactions; every run gave the sequential digest.")
 }

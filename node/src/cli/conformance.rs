@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use weft_node::conformance::{Tally, VectorRunner};
 
-use super::{CliError, ModeArgument, default_threads, progress_bar};
+use super::{CliError, ModeArgument, default_threads, from_one_to, print, progress_bar, threads};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -15,13 +15,13 @@ pub(super) struct Arguments {
     #[arg(required = true)]
     paths: Vec<PathBuf>,
     /// Worker threads
-    #[arg(long, default_value_t = default_threads())]
+    #[arg(long, default_value_t = default_threads(), value_parser = threads())]
     threads: usize,
     /// How the transactions are executed
     #[arg(long, value_enum, default_value_t = ModeArgument::Optimistic)]
     mode: ModeArgument,
     /// How often every vector is run
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = from_one_to(1_000_000))]
     repeat: usize,
     /// Prints JSON
     #[arg(long)]
@@ -49,7 +49,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
         collect(path, &mut files)?;
     }
     if files.is_empty() {
-        return Err("no vector files there".into());
+        let paths: Vec<String> = arguments.paths.iter().map(|path| path.display().to_string()).collect();
+        return Err(format!("{}: no vector files there", paths.join(", ")).into());
     }
     let mut runner = VectorRunner::new(arguments.mode.into(), arguments.threads);
     let bar = progress_bar(files.len() as u64, "vectors", arguments.json);
@@ -71,17 +72,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
     if arguments.json {
         let files = tallies.iter().map(|(file, tally)| FileReport { file: file.display().to_string(), tally });
         let report = Report { files: files.collect(), passed, failed, not_supported };
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        print(&serde_json::to_string_pretty(&report)?)?;
     } else {
-        for (file, tally) in &tallies {
-            print_file(file, tally);
-        }
-        println!();
-        if not_supported > 0 {
-            println!("{passed} passed, {failed} failed, {not_supported} skipped");
-        } else {
-            println!("{passed} passed, {failed} failed");
-        }
+        let mut lines: Vec<String> = tallies.iter().flat_map(|(file, tally)| lines_of(file, tally)).collect();
+        let skipped = if not_supported > 0 { format!(", {not_supported} skipped") } else { String::new() };
+        lines.push(format!("\n{passed} passed, {failed} failed{skipped}"));
+        print(&lines.join("\n"))?;
     }
     if passed + failed + not_supported == 0 {
         return Err("the files hold no vectors".into());
@@ -89,7 +85,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn print_file(file: &Path, tally: &Tally) {
+/// A line a file, and one for each vector that did not pass.
+fn lines_of(file: &Path, tally: &Tally) -> Vec<String> {
     let mut line = format!("{}: {} passed", file.display(), tally.passed);
     if !tally.failed.is_empty() {
         line += &format!(", {} FAILED", tally.failed.len());
@@ -97,13 +94,10 @@ fn print_file(file: &Path, tally: &Tally) {
     if !tally.not_supported.is_empty() {
         line += &format!(", {} not supported yet", tally.not_supported.len());
     }
-    println!("{line}");
-    for (name, reason) in &tally.failed {
-        println!("    FAILED {name}: {reason}");
-    }
-    for (name, why) in &tally.not_supported {
-        println!("    not supported: {name} ({why})");
-    }
+    let mut lines = vec![line];
+    lines.extend(tally.failed.iter().map(|(name, reason)| format!("    FAILED {name}: {reason}")));
+    lines.extend(tally.not_supported.iter().map(|(name, why)| format!("    not supported: {name} ({why})")));
+    lines
 }
 
 /// The JSON files below `path`, sorted.

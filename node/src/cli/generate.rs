@@ -11,7 +11,7 @@ use weft_engine::WorkerPool;
 use weft_ledger::block::BlockWriter;
 use weft_node::workload::{CHAIN_ID, Workload, WorkloadBuilder};
 
-use super::{CliError, default_threads, genesis, grouped, progress_bar};
+use super::{CliError, default_threads, genesis, grouped, print, progress_bar, threads, transactions};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -25,13 +25,13 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = 10)]
     blocks: u64,
     /// Transactions of each block
-    #[arg(long, default_value_t = 2000)]
+    #[arg(long, default_value_t = 2000, value_parser = transactions())]
     txs: usize,
     /// Seed of everything random: the same seed gives the same file
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Worker threads, for signing
-    #[arg(long, default_value_t = default_threads())]
+    #[arg(long, default_value_t = default_threads(), value_parser = threads())]
     threads: usize,
     /// Prints JSON
     #[arg(long)]
@@ -44,11 +44,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
     let pool = Arc::new(WorkerPool::new(arguments.threads));
     let mut generator =
         WorkloadBuilder::new(arguments.workload).transactions(arguments.txs).seed(arguments.seed).pool(pool).build();
-    let genesis_path = genesis::beside(path);
-    genesis::write(&genesis_path, &generator.genesis())?;
+    let genesis = generator.genesis();
 
     // Under another name until it is whole: a file of that name is never half a chain.
-    let draft = path.with_extension("partial");
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".partial");
+    let draft = PathBuf::from(draft);
     let file = File::create(&draft).map_err(|error| named(&error))?;
     let mut writer = BlockWriter::new(BufWriter::new(file), CHAIN_ID).map_err(|error| named(&error))?;
     let bar = progress_bar(arguments.blocks, "blocks", arguments.json);
@@ -60,24 +61,27 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
     let file = writer.finish().map_err(|error| named(&error))?;
     let file = file.into_inner().map_err(|error| named(&error))?;
     file.sync_all().map_err(|error| named(&error))?;
+    // Only now: the genesis of an earlier file of that name stays with its chain until there is a new one.
+    let genesis_path = genesis::beside(path);
+    genesis::write(&genesis_path, &genesis)?;
     std::fs::rename(&draft, path).map_err(|error| named(&error))?;
 
-    let transactions = arguments.blocks * arguments.txs as u64;
+    let transactions = arguments.blocks.saturating_mul(arguments.txs as u64);
     if arguments.json {
         let report = serde_json::json!({
             "file": path, "genesis": genesis_path, "workload": arguments.workload.to_string(),
             "blocks": arguments.blocks, "transactions": transactions,
         });
-        println!("{report:#}");
+        print(&format!("{report:#}"))?;
     } else {
-        println!(
+        print(&format!(
             "{}: {} blocks of {}, {} transactions in all; genesis in {}",
             path.display(),
             arguments.blocks,
             arguments.workload,
             grouped(transactions),
             genesis_path.display()
-        );
+        ))?;
     }
     Ok(ExitCode::SUCCESS)
 }

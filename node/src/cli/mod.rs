@@ -8,8 +8,10 @@ mod run;
 mod table;
 
 use std::error::Error;
+use std::io::Write;
 use std::process::ExitCode;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -58,6 +60,30 @@ pub(crate) fn run() -> Result<ExitCode, CliError> {
     }
 }
 
+/// Prints a command's result. A reader who has seen enough and closed the pipe is no error.
+fn print(text: &str) -> Result<(), CliError> {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+/// Takes numbers from 1 to `most`.
+fn from_one_to(most: u64) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=most)
+}
+
+/// Threads: more than any machine has cores would only fail to start.
+fn threads() -> RangedU64ValueParser<usize> {
+    from_one_to(1024)
+}
+
+/// Transactions of a block: whatever their type, so many are within the limits of the file format.
+fn transactions() -> RangedU64ValueParser<usize> {
+    from_one_to(1_000_000)
+}
+
 /// All cores.
 fn default_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
@@ -78,7 +104,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() * 4 / 3);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

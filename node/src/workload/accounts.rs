@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use weft_engine::WorkerPool;
 use weft_ledger::crypto::{KeyPair, Signature};
-use weft_ledger::state::Account;
+use weft_ledger::state::{Account, Key, Value};
 use weft_ledger::wire::{FeeType, MultiSig, Payload, SignerSignature, Transaction, Transfer};
 use weft_ledger::{Address, COIN, Hash};
 use weft_storage::StorageError;
@@ -92,8 +92,12 @@ impl Accounts {
             known.frozen = frozen / COIN;
             known.has_multisig = has_multisig;
             known.has_energy = has_energy;
-            // How many wait is not in the account: as if all were taken, so that no more are made.
-            known.unfreezes = if has_energy { u32::MAX } else { 0 };
+            // Counted as the generator counts them: without this a chain that is gone on with would differ from one
+            // that is made at once.
+            known.unfreezes = match view.snapshot().read(&Key::Energy(known.key.address()))? {
+                Some(Value::Energy(resource)) => resource.records.pending.len() as u32,
+                _ => 0,
+            };
         }
         Ok(())
     }

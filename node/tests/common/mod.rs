@@ -1,0 +1,273 @@
+//! What the tests of the executors share: a small world of accounts, and every executor on the same block.
+
+#![allow(dead_code, reason = "each test binary uses its part of it")]
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::{Arc, OnceLock};
+
+use weft_engine::{BlockEnd, BlockPolicy, Config, Mode, OnRejected, WorkerPool};
+use weft_ledger::crypto::{KeyPair, Signature};
+use weft_ledger::rules::{BlockContext, BlockTotals, CreditVisibility, LedgerConfig};
+use weft_ledger::state::{Account, Counter, Key, Value, apply_changes};
+use weft_ledger::wire::{BurnPayload, EnergyPayload, FeeType, MultisigPayload, Payload, Transaction, Transfer};
+use weft_ledger::{Address, Hash, SignedTransaction, TosError};
+use weft_node::executor::{
+    BatchingExecutor, BlockExecutor, BlockInput, Changes, ExecutedBlock, ExecutorSettings, OptimisticExecutor,
+    SequentialExecutor, SharedState, TransactionResult,
+};
+use weft_storage::{StateReader, StorageError};
+
+/// Pays for every small transaction.
+pub(crate) const FEE: u64 = 100_000;
+/// The devnet.
+pub(crate) const CHAIN: u8 = 3;
+/// Every combination of threads and unit length that is tried.
+const THREADS: [usize; 4] = [1, 2, 4, 8];
+const UNITS: [usize; 3] = [1, 3, 16];
+
+pub(crate) fn key(seed: u64) -> KeyPair {
+    KeyPair::from_seed(seed)
+}
+
+/// The address of an account. Remembered: it costs a curve multiplication.
+pub(crate) fn addr(seed: u64) -> Address {
+    static KNOWN: OnceLock<Vec<Address>> = OnceLock::new();
+    let known = KNOWN.get_or_init(|| (0..256).map(|seed| key(seed).address()).collect());
+    known.get(seed as usize).copied().unwrap_or_else(|| key(seed).address())
+}
+
+pub(crate) fn account_key(seed: u64) -> Key {
+    Key::Account(addr(seed))
+}
+
+pub(crate) fn entry(to: u64, amount: u64) -> Transfer {
+    Transfer { asset: Hash::default(), destination: addr(to), amount, extra_data: None }
+}
+
+pub(crate) fn pay(to: u64, amount: u64) -> Payload {
+    pay_all(&[(to, amount)])
+}
+
+pub(crate) fn pay_all(to: &[(u64, u64)]) -> Payload {
+    Payload::Transfers(to.iter().map(|(to, amount)| entry(*to, *amount)).collect())
+}
+
+pub(crate) fn burn(amount: u64) -> Payload {
+    Payload::Burn(BurnPayload { asset: Hash::default(), amount })
+}
+
+/// One needed signature of these participants; none deletes the configuration.
+pub(crate) fn multisig(participants: &[u64]) -> Payload {
+    let participants: Vec<Address> = participants.iter().map(|seed| addr(*seed)).collect();
+    Payload::Multisig(MultisigPayload { threshold: u8::from(!participants.is_empty()), participants })
+}
+
+pub(crate) fn freeze(amount: u64) -> Payload {
+    Payload::Energy(EnergyPayload::FreezeTos { amount, days: 3 })
+}
+
+/// An unsigned transaction with the usual fee.
+pub(crate) fn draft(source: u64, nonce: u64, payload: Payload) -> Transaction {
+    let fee = if matches!(payload, Payload::Energy(_)) { 0 } else { FEE };
+    Transaction {
+        chain_id: CHAIN,
+        source: addr(source),
+        payload,
+        fee,
+        fee_type: FeeType::Tos,
+        nonce,
+        reference_hash: Hash::default(),
+        reference_topoheight: 0,
+        multisig: None,
+        signature: Signature::ZERO,
+    }
+}
+
+/// A transaction whose signatures are not to be checked.
+pub(crate) fn trusted(transaction: Transaction) -> SignedTransaction {
+    let mut signed = SignedTransaction::from_transaction(transaction).unwrap();
+    signed.trust();
+    signed
+}
+
+pub(crate) fn tx(source: u64, nonce: u64, payload: Payload) -> SignedTransaction {
+    trusted(draft(source, nonce, payload))
+}
+
+/// As [`tx`], with one energy as the fee.
+pub(crate) fn tx_for_energy(source: u64, nonce: u64, payload: Payload) -> SignedTransaction {
+    trusted(Transaction { fee: 0, fee_type: FeeType::Energy, ..draft(source, nonce, payload) })
+}
+
+/// A transaction with a signature that is to be checked, and holds.
+pub(crate) fn signed(source: u64, nonce: u64, payload: Payload) -> SignedTransaction {
+    SignedTransaction::sign(draft(source, nonce, payload), &key(source)).unwrap()
+}
+
+/// One with the signature of somebody else.
+pub(crate) fn badly_signed(source: u64, nonce: u64, payload: Payload) -> SignedTransaction {
+    SignedTransaction::sign(draft(source, nonce, payload), &key(source + 1)).unwrap()
+}
+
+pub(crate) type State = BTreeMap<Key, Value>;
+
+/// Accounts with these seeds and balances.
+pub(crate) fn state(balances: &[(u64, u64)]) -> State {
+    let account = |balance| Value::Account(Account { balance, ..Account::default() });
+    balances.iter().map(|(seed, balance)| (account_key(*seed), account(*balance))).collect()
+}
+
+#[derive(Debug)]
+pub(crate) struct MapReader(pub(crate) State);
+
+impl StateReader<Key, Value> for MapReader {
+    fn read(&self, key: &Key) -> Result<Option<Value>, StorageError> {
+        Ok(self.0.get(key).cloned())
+    }
+}
+
+pub(crate) fn context() -> BlockContext {
+    BlockContext { chain_id: CHAIN, height: 7, timestamp: 70 }
+}
+
+/// Credits visible at once, first failure rejects the block.
+pub(crate) fn rejecting() -> ExecutorSettings {
+    ExecutorSettings::default()
+}
+
+/// Credits visible at once, failures are skipped.
+pub(crate) fn skipping() -> ExecutorSettings {
+    let policy = BlockPolicy { on_rejected: OnRejected::SkipInvalid, gas_limit: None };
+    ExecutorSettings { policy, ..ExecutorSettings::default() }
+}
+
+pub(crate) fn deferred(settings: ExecutorSettings) -> ExecutorSettings {
+    let ledger = LedgerConfig { credit_visibility: CreditVisibility::Deferred, ..settings.ledger };
+    ExecutorSettings { ledger, ..settings }
+}
+
+/// Both policies under both credit visibilities.
+pub(crate) fn all_settings() -> [ExecutorSettings; 4] {
+    [rejecting(), skipping(), deferred(rejecting()), deferred(skipping())]
+}
+
+pub(crate) type Contender = (String, Box<dyn BlockExecutor>);
+
+/// Every parallel executor in every configuration. Made once for each settings: threads cost more than small blocks.
+pub(crate) fn contenders(settings: ExecutorSettings) -> &'static [Contender] {
+    static MADE: OnceLock<Vec<(ExecutorSettings, Vec<Contender>)>> = OnceLock::new();
+    let made = MADE.get_or_init(|| all_settings().into_iter().map(|settings| (settings, make(settings))).collect());
+    made.iter().find(|(of, _)| *of == settings).map(|(_, made)| &made[..]).expect("one of the four settings")
+}
+
+fn make(settings: ExecutorSettings) -> Vec<Contender> {
+    static POOL: OnceLock<Arc<WorkerPool>> = OnceLock::new();
+    let pool = POOL.get_or_init(|| Arc::new(WorkerPool::new(8)));
+    let published = BatchingExecutor::published(4, settings).unwrap();
+    let pooled = BatchingExecutor::pooled(4, settings, Arc::clone(pool));
+    let mut made: Vec<Contender> = vec![
+        ("batching (published)".to_owned(), Box::new(published)),
+        ("batching (pooled)".to_owned(), Box::new(pooled)),
+    ];
+    for (threads, unit_length) in THREADS.iter().flat_map(|threads| UNITS.iter().map(move |units| (*threads, *units))) {
+        let config = Config { mode: Mode::Optimistic, max_parallel_threads: threads, unit_length, ..Config::default() };
+        let executor = OptimisticExecutor::with_pool(config, settings, Arc::clone(pool));
+        made.push((format!("optimistic, {threads} threads, units of {unit_length}"), Box::new(executor)));
+    }
+    made
+}
+
+/// All of a block's result that must not depend on the executor.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Comparable {
+    pub(crate) results: Vec<TransactionResult>,
+    pub(crate) changes: Changes,
+    pub(crate) totals: BlockTotals,
+    pub(crate) digest: Hash,
+    pub(crate) end: BlockEnd,
+    pub(crate) rejection: Option<(usize, TosError)>,
+}
+
+pub(crate) fn comparable(block: &ExecutedBlock) -> Comparable {
+    Comparable {
+        results: block.results().collect(),
+        changes: block.changes.clone(),
+        totals: block.totals,
+        digest: block.digest,
+        end: block.end,
+        rejection: block.rejection(),
+    }
+}
+
+/// A block of `transactions`. What is known of their signatures is what the given ones know: each executor gets
+/// copies of its own, so that none lives on what another has checked.
+pub(crate) fn input(transactions: &[SignedTransaction]) -> BlockInput {
+    BlockInput { context: context(), transactions: transactions.into(), parent_digest: Hash([7; 32]) }
+}
+
+/// Executes sequentially and by every other executor, and gives the result on which all agree.
+pub(crate) fn agree(settings: ExecutorSettings, state: &State, transactions: &[SignedTransaction]) -> Comparable {
+    let state: SharedState = Arc::new(MapReader(state.clone()));
+    agree_on(settings, &state, transactions)
+}
+
+pub(crate) fn agree_on(
+    settings: ExecutorSettings,
+    state: &SharedState,
+    transactions: &[SignedTransaction],
+) -> Comparable {
+    let expected = SequentialExecutor::new(settings).execute(&input(transactions), state);
+    let expected = comparable(&expected.expect("sequential execution has a result"));
+    for (name, executor) in contenders(settings) {
+        let block = executor.execute(&input(transactions), state);
+        let got = comparable(&block.unwrap_or_else(|error| panic!("{name}: {error}")));
+        assert_same(name, &got, &expected);
+    }
+    expected
+}
+
+/// Names the part that differs: a whole block is too much to read.
+fn assert_same(name: &str, got: &Comparable, expected: &Comparable) {
+    fn same<T: PartialEq + Debug>(name: &str, what: &str, got: &[T], expected: &[T]) {
+        let differs = got.iter().zip(expected).position(|(got, expected)| got != expected);
+        if let Some(at) = differs {
+            panic!("{name}: {what} {at} is {:?}, expected {:?}", got[at], expected[at]);
+        }
+        assert_eq!(got.len(), expected.len(), "{name}: number of {what}s");
+    }
+    same(name, "result", &got.results, &expected.results);
+    same(name, "change", &got.changes, &expected.changes);
+    assert_eq!(got, expected, "{name}");
+}
+
+/// The state after a block.
+pub(crate) fn after(state: &State, block: &Comparable) -> State {
+    let mut after = state.clone();
+    apply_changes(&mut after, block.changes.iter().cloned().collect());
+    after
+}
+
+pub(crate) fn account(state: &State, seed: u64) -> Account {
+    match state.get(&account_key(seed)) {
+        Some(Value::Account(account)) => account.clone(),
+        other => panic!("account {seed}: {other:?}"),
+    }
+}
+
+pub(crate) fn balance(state: &State, seed: u64) -> u64 {
+    account(state, seed).balance
+}
+
+pub(crate) fn counter(state: &State, counter: Counter) -> u64 {
+    match state.get(&Key::Counter(counter)) {
+        Some(Value::Counter(number)) => *number,
+        None => 0,
+        other => panic!("{counter:?}: {other:?}"),
+    }
+}
+
+/// Why each transaction failed.
+pub(crate) fn errors(block: &Comparable) -> Vec<Option<TosError>> {
+    block.results.iter().map(|result| result.error).collect()
+}
