@@ -3,6 +3,7 @@
 use std::ops::{ControlFlow, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 use weft_mvmemory::MvMemory;
@@ -21,6 +22,13 @@ use crate::vm::{Outcome, StopReason, Touch, Verdict, Vm};
 
 /// The stamp of what is published at the commit frontier: no incarnation has that number.
 const AT_FRONTIER: u32 = u32::MAX;
+
+/// After so many units in a row that had to be suspended a worker takes a nap: what there is depends on what others
+/// run, and a chain of transactions must not cost more than the core that it runs on.
+const FUTILE: u32 = 8;
+/// A nap, and how often it is doubled while nothing changes. Work that others have for the worker ends it at once.
+const SHORTEST_NAP: std::time::Duration = std::time::Duration::from_micros(50);
+const LONGEST_NAP: u32 = 4;
 
 pub(crate) type UnitRecord<V> = Mutex<Record<<V as Vm>::Value, <V as Vm>::Output>>;
 
@@ -96,7 +104,8 @@ pub(crate) struct BlockRun<'b, V: Vm, R, F> {
     pub(crate) memory: &'b MvMemory<V::Key, V::Value>,
     pub(crate) scheduler: &'b Scheduler,
     pub(crate) records: &'b [UnitRecord<V>],
-    pub(crate) commit: Mutex<Commit<V, F>>,
+    /// Padded: whoever commits writes it, and everybody reads what is around it.
+    pub(crate) commit: CachePadded<Mutex<Commit<V, F>>>,
 }
 
 impl<V, R, F> BlockRun<'_, V, R, F>
@@ -123,6 +132,12 @@ where
         let mut counts = Counts::default();
         let mut handed_over: Option<Execution> = None;
         while !self.scheduler.is_over() {
+            if handed_over.is_none() && counts.futile >= FUTILE {
+                self.scheduler.nap(SHORTEST_NAP * (1 << counts.naps.min(LONGEST_NAP)));
+                counts.naps += 1;
+                // A look at the next units, and on with it if those can run.
+                counts.futile = FUTILE - 2;
+            }
             let task = handed_over.take().map(Task::Execute).or_else(|| self.scheduler.next_task());
             handed_over = match task {
                 Some(Task::Execute(execution)) => self.execute(execution, overlay, &mut counts),
@@ -151,7 +166,7 @@ where
         if incarnation == 0
             && let Ok(Some(on)) = catch_unwind(AssertUnwindSafe(|| self.announce(unit, overlay)))
         {
-            counts.suspensions += 1;
+            counts.suspend();
             return self.scheduler.suspend(execution, on);
         }
         let committed = self.scheduler.committed();
@@ -164,7 +179,7 @@ where
                     self.fail(BlockError::Inconsistent { transaction });
                     return Some(execution);
                 }
-                counts.suspensions += 1;
+                counts.suspend();
                 return self.scheduler.suspend(execution, on);
             }
             UnitEnd::Stopped { reason: StopReason::Halted, .. } => return Some(execution),
@@ -172,7 +187,7 @@ where
                 record::Execution::AtFrontier
             }
         };
-        counts.executions += 1;
+        counts.execute();
         let changed = {
             let mut record = self.records[unit as usize].lock();
             let with_writes = matches!(end, record::Execution::Outcomes(_));

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
 use weft_mvmemory::{KeyChange, MvMemory};
 use weft_scheduler::{Scheduler, WorkerPool};
@@ -73,7 +74,8 @@ struct Scratch<V: Vm> {
     memory: MvMemory<V::Key, V::Value>,
     scheduler: Scheduler,
     records: Vec<UnitRecord<V>>,
-    overlays: Vec<Mutex<Overlay<V::Value>>>,
+    /// One a worker; padded, because each is written all the time by its own worker.
+    overlays: Vec<CachePadded<Mutex<Overlay<V::Value>>>>,
 }
 
 /// Executes blocks. It keeps its workers and memory from one block to the next; several blocks may be given to it at
@@ -162,14 +164,14 @@ impl<V: Vm> Engine<V> {
             memory: &scratch.memory,
             scheduler: &scratch.scheduler,
             records: &scratch.records,
-            commit: Mutex::new(Commit::new(Admission::new(policy), transactions.len(), on_commit)),
+            commit: CachePadded::new(Mutex::new(Commit::new(Admission::new(policy), transactions.len(), on_commit))),
         };
         let total = Mutex::new(Counts::default());
         self.pool.run(workers, |worker| {
             let counts = run.work(&mut scratch.overlays[worker].lock());
             *total.lock() += counts;
         });
-        let commit = run.commit.into_inner();
+        let commit = CachePadded::into_inner(run.commit).into_inner();
         let counts = total.into_inner();
 
         let finish = Stopwatch::start();
@@ -256,7 +258,7 @@ impl<V: Vm> Engine<V> {
             scratch.records.resize_with(units, || Mutex::new(Record::new()));
         }
         if scratch.overlays.len() < workers {
-            scratch.overlays.resize_with(workers, || Mutex::new(Overlay::new()));
+            scratch.overlays.resize_with(workers, || CachePadded::new(Mutex::new(Overlay::new())));
         }
         scratch
     }

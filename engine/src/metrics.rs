@@ -81,6 +81,23 @@ pub(crate) struct Counts {
     pub(crate) aborts: u64,
     pub(crate) suspensions: u64,
     pub(crate) cpu: Duration,
+    /// Suspensions since the last execution.
+    pub(crate) futile: u32,
+    /// Naps since the last execution.
+    pub(crate) naps: u32,
+}
+
+impl Counts {
+    pub(crate) fn execute(&mut self) {
+        self.executions += 1;
+        self.futile = 0;
+        self.naps = 0;
+    }
+
+    pub(crate) fn suspend(&mut self) {
+        self.suspensions += 1;
+        self.futile += 1;
+    }
 }
 
 impl std::ops::AddAssign for Counts {

@@ -33,6 +33,7 @@ pub(crate) enum Execution<O> {
 /// The record of one unit. Behind a lock, because a validation that comes too late may still look at it while the next
 /// incarnation's is put in its place; what it finds does not matter then, the scheduler ignores its verdict.
 #[derive(Debug)]
+#[repr(align(64))] // neighbours belong to different workers; sharing a cache line would couple them
 pub(crate) struct Record<V: Value, O> {
     reads: SmallVec<[ReadRecord; 4]>,
     /// The values of the reads that were computed from deltas, in the order of the reads.

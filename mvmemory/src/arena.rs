@@ -1,5 +1,7 @@
 //! Locations by number: a list that only grows during a block and never moves what it holds.
 
+use crossbeam_utils::CachePadded;
+
 use crate::Value;
 use crate::location::Location;
 use crate::sync::{AtomicU32, OnceLock, Ordering};
@@ -44,7 +46,8 @@ impl Default for Reserve {
 /// A growing list of locations. Numbers are given out once per block; chunks are kept between blocks.
 pub(crate) struct Arena<K, V: Value> {
     chunks: [Chunk<K, V>; CHUNKS],
-    len: AtomicU32,
+    /// On a cache line of its own: it is written all the time, and everything around it is read all the time.
+    len: CachePadded<AtomicU32>,
 }
 
 /// Chunk and offset of a number.
@@ -57,7 +60,7 @@ fn place(id: u32) -> (usize, usize) {
 
 impl<K, V: Value> Arena<K, V> {
     pub(crate) fn new() -> Self {
-        Self { chunks: std::array::from_fn(|_| OnceLock::new()), len: AtomicU32::new(0) }
+        Self { chunks: std::array::from_fn(|_| OnceLock::new()), len: CachePadded::new(AtomicU32::new(0)) }
     }
 
     /// A location of its own for the caller, and its number.

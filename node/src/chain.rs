@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use weft_engine::BlockEnd;
 use weft_ledger::block::{Block, BlockDecodeError, BlockReader, BlockWriter, ChainFileError};
 use weft_ledger::state::{Key, Value};
 use weft_ledger::{Address, Hash, SignedTransaction, TosError};
@@ -87,6 +88,14 @@ pub enum ImportError {
         transaction: usize,
         /// Its error.
         error: TosError,
+    },
+    /// The block holds more than its gas allows.
+    #[error("block {block} exceeds its gas limit with transaction {transaction}")]
+    GasLimit {
+        /// The block's number.
+        block: u64,
+        /// The first transaction that does not fit.
+        transaction: usize,
     },
     /// The block could not be executed.
     #[error("block {block}: {source}")]
@@ -210,6 +219,9 @@ impl Chain {
             self.executor.execute(&input, &state).map_err(|source| ImportError::Execute { block: number, source })?;
         if let Some((transaction, error)) = executed.rejection() {
             return Err(ImportError::Rejected { block: number, transaction, error });
+        }
+        if let BlockEnd::GasLimit { transaction } = executed.end {
+            return Err(ImportError::GasLimit { block: number, transaction });
         }
         if let Some(expected) = digest.filter(|digest| *digest != executed.digest) {
             return Err(ImportError::Digest { block: number, expected, got: executed.digest });

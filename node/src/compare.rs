@@ -32,8 +32,10 @@ pub struct Plan {
     pub repeat: usize,
     /// Seed of the workload.
     pub seed: u64,
-    /// Transactions of a unit of speculation, for the optimistic executor.
+    /// The optimistic executor is measured with units of one transaction, and of this many if it is more.
     pub unit_length: usize,
+    /// Whether signatures are made, checked and counted; else only execution counts.
+    pub signed: bool,
     /// Delay of every storage read.
     pub storage_latency: Duration,
 }
@@ -97,9 +99,9 @@ pub struct Figures {
     pub cores: f64,
     /// CPU time a transaction, in microseconds.
     pub core_micros: f64,
-    /// Executions a transaction.
+    /// Executions a unit of speculation, which is one transaction where nothing else is said.
     pub executions: f64,
-    /// Validations a transaction; 0 where there are none.
+    /// Validations a unit; 0 where there are none.
     pub validations: f64,
     /// Batches; 0 where there are none.
     pub batches: usize,
@@ -127,44 +129,44 @@ struct Contender {
 fn contenders(plan: &Plan) -> Result<Vec<Contender>, CompareError> {
     let settings = ExecutorSettings::default();
     let pool = Arc::new(WorkerPool::new(plan.threads));
-    let optimistic = |threads| {
-        let config = Config {
-            mode: Mode::Optimistic,
-            max_parallel_threads: threads,
-            unit_length: plan.unit_length,
-            ..Config::default()
-        };
+    let optimistic = |threads, unit_length| {
+        let config = Config { mode: Mode::Optimistic, max_parallel_threads: threads, unit_length, ..Config::default() };
         Box::new(OptimisticExecutor::with_pool(config, settings, Arc::clone(&pool)))
     };
     let mut contenders: Vec<(String, Box<dyn BlockExecutor>)> = vec![
         ("sequential".to_owned(), Box::new(SequentialExecutor::new(settings))),
         ("batching (published)".to_owned(), Box::new(BatchingExecutor::published(plan.threads, settings)?)),
         ("batching (pooled)".to_owned(), Box::new(BatchingExecutor::pooled(plan.threads, settings, Arc::clone(&pool)))),
-        ("optimistic, 1 thread".to_owned(), optimistic(1)),
+        ("optimistic, 1 thread".to_owned(), optimistic(1, 1)),
     ];
     if plan.threads > 1 {
-        contenders.push((format!("optimistic, {} threads", plan.threads), optimistic(plan.threads)));
+        contenders.push((format!("optimistic, {} threads", plan.threads), optimistic(plan.threads, 1)));
+    }
+    if plan.unit_length > 1 {
+        let label = format!("optimistic, {} threads, units of {}", plan.threads, plan.unit_length);
+        contenders.push((label, optimistic(plan.threads, plan.unit_length)));
     }
     let contender = |(label, executor)| Contender { label, executor, runs: Vec::new() };
     Ok(contenders.into_iter().map(contender).collect())
 }
 
-/// Measures all executors on one workload. Signatures are left out: only execution counts.
+/// Measures all executors on one workload.
 ///
 /// # Errors
 /// [`CompareError`], above all when an executor's result differs.
 pub fn compare(plan: &Plan, mut progress: impl FnMut(&str)) -> Result<Comparison, CompareError> {
     let workload = plan.workload.to_string();
-    let mut generator =
-        WorkloadBuilder::new(plan.workload).transactions(plan.transactions).seed(plan.seed).unsigned().build();
+    let builder = WorkloadBuilder::new(plan.workload).transactions(plan.transactions).seed(plan.seed);
+    let mut generator = if plan.signed { builder } else { builder.unsigned() }.build();
     let store = MemoryStore::new();
     store.initialise(&sorted(generator.genesis()), [0; 32])?;
     let snapshot = StateStore::snapshot(&store);
     let state: SharedState = Arc::new(LatencyReader::new(SnapshotReader(snapshot), plan.storage_latency));
-    let transactions: Arc<[SignedTransaction]> = generator.next_transactions().into();
-    let input = BlockInput {
+    let generated: Arc<[SignedTransaction]> = generator.next_transactions().into();
+    let input = || BlockInput {
         context: BlockContext { chain_id: CHAIN_ID, height: 0, timestamp: 1 },
-        transactions,
+        // A transaction remembers whether its signature verifies: every run gets its own.
+        transactions: if plan.signed { unchecked(&generated) } else { Arc::clone(&generated) },
         parent_digest: Hash([0; 32]),
     };
 
@@ -174,7 +176,7 @@ pub fn compare(plan: &Plan, mut progress: impl FnMut(&str)) -> Result<Comparison
         for contender in &mut contenders {
             progress(&contender.label);
             let executor = contender.executor.name();
-            let executed = contender.executor.execute(&input, &state).map_err(|source| CompareError::Execute {
+            let executed = contender.executor.execute(&input(), &state).map_err(|source| CompareError::Execute {
                 workload: workload.clone(),
                 executor,
                 source,
@@ -191,27 +193,40 @@ pub fn compare(plan: &Plan, mut progress: impl FnMut(&str)) -> Result<Comparison
             }
         }
     }
-    let sequential: Vec<f64> = contenders[0].runs.iter().map(|run| run.execution.as_secs_f64()).collect();
+    let sequential: Vec<f64> = contenders[0].runs.iter().map(seconds).collect();
     let count = plan.transactions.max(1) as f64;
     let figures = contenders.into_iter().map(|contender| figures(contender, &sequential, count)).collect();
     let digest = expected.map_or_else(String::new, |digest| digest.to_string());
     Ok(Comparison { workload, transactions: plan.transactions, digest, figures })
 }
 
+/// What counts of a run.
+fn seconds(run: &Costs) -> f64 {
+    (run.signatures + run.execution).as_secs_f64()
+}
+
+/// The same transactions, of which nothing is known yet.
+fn unchecked(transactions: &[SignedTransaction]) -> Arc<[SignedTransaction]> {
+    let decode = |transaction: &SignedTransaction| {
+        SignedTransaction::decode(transaction.wire().to_vec()).expect("what was encoded decodes")
+    };
+    transactions.iter().map(decode).collect()
+}
+
 fn figures(contender: Contender, sequential: &[f64], count: f64) -> Figures {
     let runs = contender.runs;
     let of = |figure: &dyn Fn(&Costs) -> f64| median(runs.iter().map(figure).collect());
-    let seconds = of(&|run| run.execution.as_secs_f64());
-    let pairs = runs.iter().zip(sequential).map(|(run, alone)| alone / run.execution.as_secs_f64());
+    let middle = of(&seconds);
+    let pairs = runs.iter().zip(sequential).map(|(run, alone)| alone / seconds(run));
     Figures {
         executor: contender.label,
-        milliseconds: seconds * 1e3,
-        per_second: count / seconds,
+        milliseconds: middle * 1e3,
+        per_second: count / middle,
         speed_up: median(pairs.collect()),
-        cores: of(&|run| run.cpu.as_secs_f64() / run.execution.as_secs_f64()),
+        cores: of(&|run| run.cpu.as_secs_f64() / seconds(run)),
         core_micros: of(&|run| run.cpu.as_secs_f64() * 1e6 / count),
-        executions: of(&|run| run.metrics.executions as f64 / count),
-        validations: of(&|run| run.metrics.validations as f64 / count),
+        executions: of(&|run| run.metrics.executions_per_unit()),
+        validations: of(&|run| run.metrics.validations_per_unit()),
         batches: runs.first().map_or(0, |run| run.batches),
     }
 }

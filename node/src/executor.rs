@@ -14,7 +14,7 @@ use weft_ledger::rules::{
 };
 use weft_ledger::state::{Key, Value};
 use weft_ledger::wire::{EnergyPayload, Payload, Transaction};
-use weft_ledger::{Address, Hash, SignedTransaction, TosError};
+use weft_ledger::{Address, Hash, SignatureState, SignedTransaction, TosError};
 use weft_storage::{StateReader, StorageError};
 
 use crate::batching::{self, Form};
@@ -91,7 +91,7 @@ pub struct Costs {
     pub signatures: Duration,
     /// Executing the transactions, change set included.
     pub execution: Duration,
-    /// CPU time of the process during the execution, whoever spent it.
+    /// CPU time of the process for both, whoever spent it.
     pub cpu: Duration,
     /// Batches, where the executor makes some.
     pub batches: usize,
@@ -157,20 +157,23 @@ impl<E: BlockExecutor + ?Sized> BlockExecutor for Arc<E> {
     }
 }
 
-/// Checks the signatures of a block on the pool; what the executor asks later is known then. Returns the time it took.
-pub fn check_signatures(pool: &WorkerPool, threads: usize, transactions: &[SignedTransaction]) -> Duration {
-    let start = Instant::now();
-    // A signature takes tens of microseconds: single ones are worth claiming.
-    pool.for_each(threads, transactions.len(), 1, |index| {
-        transactions[index].verify_signature();
-    });
-    start.elapsed()
+/// Checks the signatures of a block on the pool; what the executor asks later is known then.
+pub fn check_signatures(pool: &WorkerPool, threads: usize, transactions: &[SignedTransaction]) {
+    let is_unchecked = |transaction: &SignedTransaction| transaction.signature_state() == SignatureState::Unchecked;
+    if transactions.iter().any(is_unchecked) {
+        // A signature takes tens of microseconds: single ones are worth claiming.
+        pool.for_each(threads, transactions.len(), 1, |index| {
+            transactions[index].verify_signature();
+        });
+    }
 }
 
 /// Wall-clock and process CPU time since its start.
 struct Stopwatch {
     wall: Instant,
     cpu: Duration,
+    /// What of the time went to the signatures.
+    signatures: Duration,
 }
 
 fn process_cpu_time() -> Duration {
@@ -181,12 +184,18 @@ fn process_cpu_time() -> Duration {
 
 impl Stopwatch {
     fn start() -> Self {
-        Self { wall: Instant::now(), cpu: process_cpu_time() }
+        Self { wall: Instant::now(), cpu: process_cpu_time(), signatures: Duration::ZERO }
     }
 
-    fn costs(&self, signatures: Duration, batches: usize, metrics: Metrics<Key>) -> Costs {
+    /// The signatures are checked.
+    fn signatures_end(&mut self) {
+        self.signatures = self.wall.elapsed();
+    }
+
+    fn costs(&self, batches: usize, metrics: Metrics<Key>) -> Costs {
         let cpu = process_cpu_time().saturating_sub(self.cpu);
-        Costs { signatures, execution: self.wall.elapsed(), cpu, batches, metrics }
+        let execution = self.wall.elapsed().saturating_sub(self.signatures);
+        Costs { signatures: self.signatures, execution, cpu, batches, metrics }
     }
 }
 
@@ -242,10 +251,9 @@ fn from_output(
     block: &BlockInput,
     state: &SharedState,
     output: BlockOutput<TosVm>,
-    signatures: Duration,
     watch: &Stopwatch,
 ) -> Result<ExecutedBlock, ExecuteError> {
-    let costs = watch.costs(signatures, 0, output.metrics);
+    let costs = watch.costs(0, output.metrics);
     complete(settings, block, state, output.outcomes, output.changes, output.end, costs)
 }
 
@@ -276,7 +284,7 @@ impl BlockExecutor for SequentialExecutor {
         let output = on_visible_state(&self.settings, state, |state| {
             self.engine.execute_block(&vm, state, &block.transactions, self.settings.policy)
         })?;
-        from_output(&self.settings, block, state, output, Duration::ZERO, &watch)
+        from_output(&self.settings, block, state, output, &watch)
     }
 }
 
@@ -308,16 +316,16 @@ impl BlockExecutor for OptimisticExecutor {
 
     fn execute(&self, block: &BlockInput, state: &SharedState) -> Result<ExecutedBlock, ExecuteError> {
         let config = self.engine.config();
-        let mut signatures = Duration::ZERO;
+        let mut watch = Stopwatch::start();
         if config.is_parallel(block.transactions.len()) {
-            signatures = check_signatures(self.engine.pool(), config.max_parallel_threads, &block.transactions);
+            check_signatures(self.engine.pool(), config.max_parallel_threads, &block.transactions);
+            watch.signatures_end();
         }
-        let watch = Stopwatch::start();
         let vm = TosVm::new(self.settings.ledger, block.context);
         let output = on_visible_state(&self.settings, state, |state| {
             self.engine.execute_block(&vm, state, &block.transactions, self.settings.policy)
         })?;
-        from_output(&self.settings, block, state, output, signatures, &watch)
+        from_output(&self.settings, block, state, output, &watch)
     }
 }
 
@@ -375,8 +383,9 @@ impl BlockExecutor for BatchingExecutor {
     }
 
     fn execute(&self, block: &BlockInput, state: &SharedState) -> Result<ExecutedBlock, ExecuteError> {
-        let signatures = check_signatures(&self.pool, self.threads, &block.transactions);
-        let watch = Stopwatch::start();
+        let mut watch = Stopwatch::start();
+        check_signatures(&self.pool, self.threads, &block.transactions);
+        watch.signatures_end();
         let vm = Arc::new(TosVm::new(self.settings.ledger, block.context));
         let named = |transaction: &SignedTransaction, name: &mut dyn FnMut(Key)| {
             named_accounts(transaction.transaction(), &mut |address| name(Key::Account(address)));
@@ -392,7 +401,7 @@ impl BlockExecutor for BatchingExecutor {
             workers: self.threads,
             ..Metrics::default()
         };
-        let costs = watch.costs(signatures, batched.batches, metrics);
+        let costs = watch.costs(batched.batches, metrics);
         complete(&self.settings, block, state, batched.outcomes, batched.changes, batched.end, costs)
     }
 }

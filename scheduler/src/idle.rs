@@ -48,6 +48,26 @@ impl Idle {
         *promised -= 1;
     }
 
+    /// As [`wait`](Self::wait), but not for longer than `longest`.
+    #[cfg(not(loom))] // loom knows no time; without the limit this is `wait`, which its models check
+    pub(crate) fn nap(&self, has_work: impl Fn() -> bool, longest: std::time::Duration) {
+        let mut promised = self.promised.lock();
+        self.sleepers.fetch_add(1, Ordering::Relaxed); // ordered by the fence
+        // As in `wait`.
+        fence(Ordering::SeqCst);
+        let woken = !has_work() && {
+            let until = std::time::Instant::now() + longest;
+            while *promised == 0 && !self.wake.wait_until(&mut promised, until).timed_out() {}
+            *promised > 0
+        };
+        if woken {
+            *promised -= 1;
+        } else {
+            // Nobody has promised us a wake-up: promises are made under the lock that we hold, and none is left.
+            self.sleepers.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
     /// Wakes one sleeper, if there is one. To be called after the work has been made visible.
     pub(crate) fn wake_one(&self) {
         // Pairs with the fence in `wait`.

@@ -226,11 +226,22 @@ impl Scheduler {
         self.idle.wait(|| !Canary::SleepWithoutLook.sings() && (self.is_over() || self.has_work()));
     }
 
+    /// Blocks for a moment, at most `longest`, unless there is more to do than to begin with fresh units: for a worker
+    /// that has begun several and had to suspend all of them, because the others depend on what is running.
+    #[cfg(not(loom))]
+    pub fn nap(&self, longest: std::time::Duration) {
+        self.idle.nap(|| self.is_over() || self.has_begun_work(), longest);
+    }
+
     fn has_work(&self) -> bool {
+        self.has_begun_work() || self.fresh.load(Ordering::Relaxed) < self.len
+    }
+
+    /// Whether a unit that has been begun waits for a worker.
+    fn has_begun_work(&self) -> bool {
         self.rewound.may_have_some()
             || self.ready.may_have_some()
             || self.unvalidated.load(Ordering::Relaxed) < self.executed.load(Ordering::Acquire)
-            || self.fresh.load(Ordering::Relaxed) < self.len
     }
 
     /// To be called now and then while the execution of `unit` takes long. Wakes a sleeping worker if there is work, and
@@ -339,7 +350,7 @@ impl Scheduler {
         let own = again || self.advance_executed(unit);
         let validation = own.then(|| self.claim_validation(unit)).flatten();
         // The caller goes on with the hand-off, which may take long: what else there is needs somebody.
-        if execution.is_some() && self.has_work() {
+        if execution.is_some() && self.has_begun_work() {
             self.idle.wake_one();
         }
         HandOff { validation, execution }

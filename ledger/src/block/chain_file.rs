@@ -28,10 +28,10 @@ pub enum ChainFileError {
         source: io::Error,
     },
     /// It is another kind of file.
-    #[error("not a chain file: it does not start with the magic bytes")]
+    #[error("byte 0: not a chain file: it does not start with the magic bytes")]
     Magic,
     /// It is of another version.
-    #[error("chain file of version {0}; this program reads version {VERSION}")]
+    #[error("byte 8: chain file of version {0}; this program reads version {VERSION}")]
     Version(u16),
     /// The file ends inside something.
     #[error("byte {offset}: the file ends inside {what}")]

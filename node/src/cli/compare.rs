@@ -25,8 +25,11 @@ pub(super) struct Arguments {
     /// Seed of the workloads
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Transactions of a unit of speculation
-    #[arg(long, default_value_t = 1, value_parser = from_one_to(1_000_000))]
+    /// Makes, checks and counts signatures; else only execution counts
+    #[arg(long)]
+    signed: bool,
+    /// The optimistic executor is measured with units of one transaction, and of this many
+    #[arg(long, default_value_t = 8, value_parser = from_one_to(1_000_000))]
     unit_length: usize,
     /// Delay of every storage read, in microseconds
     #[arg(long, default_value_t = 0)]
@@ -55,7 +58,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
     if workloads.is_empty() {
         workloads = REPORTED.iter().map(|name| name.parse()).collect::<Result<_, _>>()?;
     }
-    let runs = workloads.len() * (arguments.repeat + 1) * if arguments.threads > 1 { 5 } else { 4 };
+    let executors = 4 + usize::from(arguments.threads > 1) + usize::from(arguments.unit_length > 1);
+    let runs = workloads.len() * (arguments.repeat + 1) * executors;
     let bar = progress_bar(runs as u64, "runs", arguments.json);
     let mut comparisons = Vec::new();
     for workload in workloads {
@@ -66,6 +70,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
             repeat: arguments.repeat,
             seed: arguments.seed,
             unit_length: arguments.unit_length,
+            signed: arguments.signed,
             storage_latency: Duration::from_micros(arguments.storage_latency),
         };
         comparisons.push(compare(&plan, |executor| {
@@ -91,8 +96,8 @@ fn in_a_table(comparisons: &[Comparison], transactions: usize) -> String {
         "× sequential",
         "cores",
         "core-µs/tx",
-        "executions/tx",
-        "validations/tx",
+        "executions/unit",
+        "validations/unit",
         "batches",
     ]);
     for comparison in comparisons {
