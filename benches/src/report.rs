@@ -11,6 +11,7 @@ use comfy_table::presets::ASCII_MARKDOWN;
 use comfy_table::{CellAlignment, Table};
 use weft_benches::{BLOCK_SIZES, WORKLOADS};
 use weft_node::compare::{Comparison, Plan, compare};
+use weft_node::executor::UNIT_LENGTH;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -31,7 +32,7 @@ struct Arguments {
     #[arg(long)]
     signed: bool,
     /// The optimistic executor is measured with units of one transaction, and of this many
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = UNIT_LENGTH)]
     unit_length: usize,
     /// Also writes the figures to this file, as JSON
     #[arg(long)]

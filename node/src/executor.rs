@@ -288,6 +288,10 @@ impl BlockExecutor for SequentialExecutor {
     }
 }
 
+/// Transactions of a unit of speculation that suit TOS blocks: a transfer is executed in less time than a unit's
+/// bookkeeping takes.
+pub const UNIT_LENGTH: usize = 8;
+
 /// Optimistically on all workers; signatures are checked beforehand on the same pool.
 #[derive(Debug)]
 pub struct OptimisticExecutor {

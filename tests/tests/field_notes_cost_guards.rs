@@ -97,21 +97,6 @@ fn a_chain_without_hints_is_executed_about_twice_at_most() {
     }
 }
 
-/// Bug 28 as it is meant: a chain keeps one core busy, not all of them. Timed, so it wants a machine for itself:
-/// `cargo test --release -p weft-tests --test field_notes_cost_guards -- --ignored`.
-#[test]
-#[ignore = "timed: wants an otherwise idle machine and a release build"]
-fn a_chain_costs_at_most_one_core_and_a_third() {
-    for hinted in [true, false] {
-        for threads in [2, 4, 8] {
-            // The median of several runs: a single one may be disturbed.
-            let mut cores: Vec<f64> = (0..9).map(|_| chain(threads, hinted, 5000).cores()).collect();
-            cores.sort_unstable_by(f64::total_cmp);
-            assert!(cores[4] <= 1.3, "threads {threads}, hinted {hinted}: {cores:?}");
-        }
-    }
-}
-
 /// Bug 28 between the extremes: of several independent chains, side by side, none makes another one repeat anything.
 #[test]
 fn independent_hinted_chains_do_not_disturb_each_other() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use weft_node::compare::{Comparison, Plan, compare};
+use weft_node::executor::UNIT_LENGTH;
 use weft_node::workload::Workload;
 
 use super::{CliError, default_threads, from_one_to, print, progress_bar, table, threads, transactions};
@@ -29,7 +30,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     signed: bool,
     /// The optimistic executor is measured with units of one transaction, and of this many
-    #[arg(long, default_value_t = 8, value_parser = from_one_to(1_000_000))]
+    #[arg(long, default_value_t = UNIT_LENGTH, value_parser = from_one_to(1_000_000))]
     unit_length: usize,
     /// Delay of every storage read, in microseconds
     #[arg(long, default_value_t = 0)]

@@ -19,7 +19,7 @@ use weft_node::codec::{LedgerCodec, SCHEMA};
 use weft_node::compare::median;
 use weft_node::executor::{
     BatchingExecutor, BlockExecutor, BlockInput, ExecutedBlock, ExecutorSettings, OptimisticExecutor,
-    SequentialExecutor, SharedState,
+    SequentialExecutor, SharedState, UNIT_LENGTH,
 };
 use weft_node::workload::{Generator, Workload, WorkloadBuilder};
 use weft_storage::{RedbStore, StateStore};
@@ -65,7 +65,7 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = 1, value_parser = from_one_to(1_000_000))]
     repeat: usize,
     /// Transactions of a unit of speculation
-    #[arg(long, default_value_t = 1, value_parser = from_one_to(1_000_000))]
+    #[arg(long, default_value_t = UNIT_LENGTH, value_parser = from_one_to(1_000_000))]
     unit_length: usize,
     /// Prints JSON
     #[arg(long)]
@@ -307,7 +307,7 @@ struct Tally {
     executions: u64,
     validations: u64,
     cpu: Duration,
-    execution: Duration,
+    wall: Duration,
     keys: HashMap<Key, usize>,
 }
 
@@ -319,7 +319,7 @@ impl Tally {
         self.executions += (metrics.executions as f64 * per_unit) as u64;
         self.validations += (metrics.validations as f64 * per_unit) as u64;
         self.cpu += block.costs.cpu;
-        self.execution += block.costs.execution;
+        self.wall += block.costs.signatures + block.costs.execution;
         for (key, writers) in &metrics.hottest_keys {
             *self.keys.entry(*key).or_default() += writers;
         }
@@ -342,7 +342,7 @@ impl Tally {
         }
         summary.executions_per_transaction = rate(self.executions as f64, count);
         summary.validations_per_transaction = rate(self.validations as f64, count);
-        summary.cores = rate(self.cpu.as_secs_f64(), self.execution.as_secs_f64());
+        summary.cores = rate(self.cpu.as_secs_f64(), self.wall.as_secs_f64());
         let mut keys: Vec<_> = self.keys.into_iter().collect();
         keys.sort_unstable_by_key(|(key, writers)| (std::cmp::Reverse(*writers), *key));
         keys.truncate(HOTTEST);
@@ -393,7 +393,7 @@ fn in_a_table(summary: &Summary) -> String {
     }
     for (at, (key, writers)) in summary.hottest_keys.iter().enumerate() {
         let label = if at == 0 { "hottest keys" } else { "" };
-        pairs.push((label, format!("{key}  {} writes", grouped(*writers as u64))));
+        pairs.push((label, format!("{key}  written by {} units", grouped(*writers as u64))));
     }
     pairs.push(("digest of the chain", summary.block_digest.clone()));
     pairs.push(("digest of the state", summary.state_digest.clone()));
