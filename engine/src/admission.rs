@@ -1,5 +1,5 @@
-//! In commit order: which transactions become part of the block, and where it ends. Shared by all paths, so that they
-//! cannot differ.
+//! In commit order: which transactions become part of the block, and where it ends. Shared by all paths, also by
+//! executors outside this crate, so that they cannot differ.
 
 use crate::config::{BlockPolicy, OnRejected};
 use crate::vm::{Outcome, Verdict};
@@ -23,7 +23,7 @@ pub enum BlockEnd {
 
 /// What to do with a transaction's outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Admitted {
+pub enum Admitted {
     /// It is part of the block.
     Yes,
     /// It is recorded, and with it the block ends as invalid.
@@ -34,13 +34,15 @@ pub(crate) enum Admitted {
 
 /// Applies a [`BlockPolicy`] to outcomes, in order.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Admission {
+pub struct Admission {
     policy: BlockPolicy,
     gas_used: u64,
 }
 
 impl Admission {
-    pub(crate) fn new(policy: BlockPolicy) -> Self {
+    /// At the beginning of a block.
+    #[must_use]
+    pub fn new(policy: BlockPolicy) -> Self {
         Self { policy, gas_used: 0 }
     }
 
@@ -49,11 +51,14 @@ impl Admission {
         Self::new(BlockPolicy { gas_limit: None, ..policy })
     }
 
-    pub(crate) fn gas_used(&self) -> u64 {
+    /// Gas used by the transactions that are part of the block so far.
+    #[must_use]
+    pub fn gas_used(&self) -> u64 {
         self.gas_used
     }
 
-    pub(crate) fn admit<O>(&mut self, outcome: &Outcome<O>) -> Admitted {
+    /// What becomes of the next transaction, in order.
+    pub fn admit<O>(&mut self, outcome: &Outcome<O>) -> Admitted {
         if outcome.verdict == Verdict::Rejected && self.policy.on_rejected == OnRejected::RejectBlock {
             return Admitted::RejectsBlock;
         }

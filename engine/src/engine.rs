@@ -203,6 +203,15 @@ impl<V: Vm> Engine<V> {
             workers,
             hottest_keys,
         };
+        tracing::debug!(
+            transactions = metrics.transactions,
+            executions = metrics.executions,
+            validations = metrics.validations,
+            aborts = metrics.aborts,
+            suspensions = metrics.suspensions,
+            wall_time = ?metrics.wall_time,
+            "block executed in parallel"
+        );
         self.scratch.lock().push(scratch);
         if let Some(error) = commit.error {
             return Err(error);

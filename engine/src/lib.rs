@@ -87,7 +87,7 @@ mod sequential;
 mod view;
 mod vm;
 
-pub use admission::BlockEnd;
+pub use admission::{Admission, Admitted, BlockEnd};
 pub use config::{BlockPolicy, Config, Mode, OnRejected};
 pub use engine::{BlockOutput, Changes, Engine};
 pub use error::BlockError;

@@ -4,7 +4,10 @@ use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use ahash::AHashSet;
-use weft_engine::{BlockEnd, BlockError, BlockPolicy, Change, Config, Engine, Mode, OnRejected, Value, Verdict, Vm};
+use weft_engine::{
+    Admission, Admitted, BlockEnd, BlockError, BlockPolicy, Change, Config, Engine, Mode, OnRejected, Value, Verdict,
+    Vm,
+};
 use weft_storage::{StateReader, StorageError};
 
 use super::view::{Attempt, Cell, Done, State};
@@ -15,11 +18,10 @@ pub(super) struct Merge<'b, V: Vm> {
     vm: &'b V,
     reader: &'b SharedReader<V>,
     transactions: &'b [V::Transaction],
-    policy: BlockPolicy,
+    admission: Admission,
     /// Shared with the tasks of a batch while it runs, and changed between batches only.
     state: Arc<State<V>>,
     block: BatchedBlock<V>,
-    gas_used: u64,
     /// Executes single transactions again, on the merged state.
     sequential: Engine<V>,
 }
@@ -55,7 +57,7 @@ impl<'b, V: Vm> Merge<'b, V> {
         };
         let config = Config { mode: Mode::Sequential, max_parallel_threads: 1, ..Config::default() };
         let (state, sequential) = (Arc::default(), Engine::new(config));
-        Self { vm, reader, transactions, policy, state, block, gas_used: 0, sequential }
+        Self { vm, reader, transactions, admission: Admission::new(policy), state, block, sequential }
     }
 
     /// What the batches so far have left.
@@ -141,17 +143,18 @@ impl<'b, V: Vm> Merge<'b, V> {
         values: Vec<(V::Key, Option<V::Value>)>,
         written: &mut AHashSet<V::Key>,
     ) -> Result<ControlFlow<()>, BlockError> {
-        if outcome.verdict == Verdict::Rejected && self.policy.on_rejected == OnRejected::RejectBlock {
-            self.block.outcomes.push(outcome);
-            self.block.end = BlockEnd::Rejected { transaction: index };
-            return Ok(ControlFlow::Break(()));
+        match self.admission.admit(&outcome) {
+            Admitted::Yes => {}
+            Admitted::RejectsBlock => {
+                self.block.outcomes.push(outcome);
+                self.block.end = BlockEnd::Rejected { transaction: index };
+                return Ok(ControlFlow::Break(()));
+            }
+            Admitted::No => {
+                self.block.end = BlockEnd::GasLimit { transaction: index };
+                return Ok(ControlFlow::Break(()));
+            }
         }
-        let gas_used = self.gas_used.saturating_add(outcome.gas_used);
-        if self.policy.gas_limit.is_some_and(|limit| gas_used > limit) {
-            self.block.end = BlockEnd::GasLimit { transaction: index };
-            return Ok(ControlFlow::Break(()));
-        }
-        self.gas_used = gas_used;
         if outcome.verdict == Verdict::Applied {
             let state = Arc::make_mut(&mut self.state);
             for (key, value) in values {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use weft_node::compare::{Comparison, Plan, compare};
 use weft_node::executor::UNIT_LENGTH;
-use weft_node::workload::Workload;
+use weft_node::workload::{REPORTED, Workload};
 
 use super::{CliError, default_threads, from_one_to, print, progress_bar, table, threads, transactions};
 
@@ -40,24 +40,10 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-/// The workloads of the project's tables.
-const REPORTED: [&str; 10] = [
-    "independent",
-    "p2p-10000",
-    "p2p-1000",
-    "p2p-100",
-    "p2p-10",
-    "p2p-2",
-    "shared-receiver",
-    "one-sender",
-    "zipf-10000-0.99",
-    "mixed-1000",
-];
-
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
     let mut workloads = arguments.workloads.clone();
     if workloads.is_empty() {
-        workloads = REPORTED.iter().map(|name| name.parse()).collect::<Result<_, _>>()?;
+        workloads = REPORTED.to_vec();
     }
     let executors = 4 + usize::from(arguments.threads > 1) + usize::from(arguments.unit_length > 1);
     let runs = workloads.len() * (arguments.repeat + 1) * executors;

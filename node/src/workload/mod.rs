@@ -59,6 +59,20 @@ pub enum Workload {
     },
 }
 
+/// The workloads of the project's tables: from no conflict at all to a pure chain, and every type mixed.
+pub const REPORTED: [Workload; 10] = [
+    Workload::Independent,
+    Workload::P2p { accounts: 10_000 },
+    Workload::P2p { accounts: 1000 },
+    Workload::P2p { accounts: 100 },
+    Workload::P2p { accounts: 10 },
+    Workload::P2p { accounts: 2 },
+    Workload::SharedReceiver,
+    Workload::OneSender,
+    Workload::Zipf { accounts: 10_000, exponent: 0.99 },
+    Workload::Mixed { accounts: 1000 },
+];
+
 impl std::fmt::Display for Workload {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let name = match self {
