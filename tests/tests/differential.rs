@@ -28,7 +28,7 @@ fn policy() -> impl Strategy<Value = BlockPolicy> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::default())] // PROPTEST_CASES=20000 makes a long run of it
 
     /// Few keys: nearly every transaction depends on the one before.
     #[test]
