@@ -349,10 +349,6 @@ impl Scheduler {
         let execution = self.wake_dependents(unit);
         let own = again || self.advance_executed(unit);
         let validation = own.then(|| self.claim_validation(unit)).flatten();
-        // The caller goes on with the hand-off, which may take long: what else there is needs somebody.
-        if execution.is_some() && self.has_begun_work() {
-            self.idle.wake_one();
-        }
         HandOff { validation, execution }
     }
 

@@ -82,10 +82,11 @@ fn a_hinted_chain_is_executed_about_once() {
 }
 
 /// Bug 28, counted: a chain that nobody hinted at costs each transaction a doomed first execution at the most; it does
-/// not cost what grows with its length or with the workers.
+/// not cost what grows with its length. (With several workers to a core it can cost more: a worker that the operating
+/// system takes away in the middle of the chain leaves the others to run ahead on values that it is about to change.)
 #[test]
 fn a_chain_without_hints_is_executed_about_twice_at_most() {
-    for threads in [1, 2, 4, 8] {
+    for threads in [1, 2] {
         is_cheap(
             || chain(threads, false, 5000),
             |metrics| {
