@@ -1,7 +1,6 @@
-//! loom models of the scheduler: every interleaving, and every value that a load may see, of a few threads on the real
-//! code. Each model is named after what it guards.
+//! loom models of the scheduler: interleavings, and the values that a load may see, of a few threads on the real code. Each model is named after what it guards.
 //!
-//! Most models are complete. Where the number of interleavings explodes the model bounds the number of preemptions
+//! A few models are complete. Where the number of interleavings explodes the model bounds the number of preemptions
 //! (see [`model`]); nearly all concurrency bugs need no more than two or three.
 //!
 //! What a unit reads and writes are *relaxed* atomics here, weaker than any real memory would be: only the scheduler's

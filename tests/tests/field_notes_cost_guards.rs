@@ -86,7 +86,7 @@ fn a_hinted_chain_is_executed_about_once() {
 /// system takes away in the middle of the chain leaves the others to run ahead on values that it is about to change.)
 #[test]
 fn a_chain_without_hints_is_executed_about_twice_at_most() {
-    for threads in [1, 2] {
+    for threads in [1, 2, 4] {
         is_cheap(
             || chain(threads, false, 5000),
             |metrics| {

@@ -164,12 +164,13 @@ pub(crate) fn contenders(settings: ExecutorSettings) -> &'static [Contender] {
 fn make(settings: ExecutorSettings) -> Vec<Contender> {
     static POOL: OnceLock<Arc<WorkerPool>> = OnceLock::new();
     let pool = POOL.get_or_init(|| Arc::new(WorkerPool::new(8)));
-    let published = BatchingExecutor::published(4, settings).unwrap();
-    let pooled = BatchingExecutor::pooled(4, settings, Arc::clone(pool));
-    let mut made: Vec<Contender> = vec![
-        ("batching (published)".to_owned(), Box::new(published)),
-        ("batching (pooled)".to_owned(), Box::new(pooled)),
-    ];
+    let mut made: Vec<Contender> = Vec::new();
+    for threads in THREADS {
+        let published = BatchingExecutor::published(threads, settings).unwrap();
+        let pooled = BatchingExecutor::pooled(threads, settings, Arc::clone(pool));
+        made.push((format!("batching (published), {threads} threads"), Box::new(published)));
+        made.push((format!("batching (pooled), {threads} threads"), Box::new(pooled)));
+    }
     for (threads, unit_length) in THREADS.iter().flat_map(|threads| UNITS.iter().map(move |units| (*threads, *units))) {
         let config = Config { mode: Mode::Optimistic, max_parallel_threads: threads, unit_length, ..Config::default() };
         let executor = OptimisticExecutor::with_pool(config, settings, Arc::clone(pool));
