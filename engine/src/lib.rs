@@ -92,6 +92,6 @@ pub use config::{BlockPolicy, Config, Mode, OnRejected};
 pub use engine::{BlockOutput, Changes, Engine};
 pub use error::BlockError;
 pub use metrics::Metrics;
-pub use vm::{AddError, Key, Outcome, StateView, Stop, Touch, Verdict, Vm};
+pub use vm::{AddError, Checkpoint, Key, Outcome, StateView, Stop, Touch, Verdict, Vm};
 pub use weft_mvmemory::{Change, KeyChange, NoDelta, OutOfBounds, Value};
 pub use weft_scheduler::WorkerPool;

@@ -31,13 +31,23 @@ pub(crate) struct Overlay<V: Value> {
     index: HashTable<u32>,
     /// Accesses that the running transaction has changed.
     touched: Vec<u32>,
+    /// What the running transaction's changes since its first checkpoint have replaced, in order; unused before that.
+    replaced: Vec<(u32, Option<Change<V>>)>,
+    has_checkpoint: bool,
     /// For keys that nobody has named before in this block.
     pub(crate) reserve: Reserve,
 }
 
 impl<V: Value> Overlay<V> {
     pub(crate) fn new() -> Self {
-        Self { accesses: Vec::new(), index: HashTable::new(), touched: Vec::new(), reserve: Reserve::default() }
+        Self {
+            accesses: Vec::new(),
+            index: HashTable::new(),
+            touched: Vec::new(),
+            replaced: Vec::new(),
+            has_checkpoint: false,
+            reserve: Reserve::default(),
+        }
     }
 
     /// Forgets everything, for the next block.
@@ -51,6 +61,7 @@ impl<V: Value> Overlay<V> {
         self.accesses.clear();
         self.index.clear();
         self.touched.clear();
+        self.forget_checkpoints();
     }
 
     pub(crate) fn accesses(&self) -> &[Access<V>] {
@@ -92,15 +103,45 @@ impl<V: Value> Overlay<V> {
 
     /// Records what the running transaction does.
     pub(crate) fn change(&mut self, at: usize, change: Change<V>) {
-        if self.accesses[at].running.replace(change).is_none() {
+        let replaced = self.accesses[at].running.replace(change);
+        if replaced.is_none() {
             self.touched.push(at as u32);
         }
+        if self.has_checkpoint {
+            self.replaced.push((at as u32, replaced));
+        }
+    }
+
+    /// How many changes can be undone from here on back.
+    pub(crate) fn checkpoint(&mut self) -> usize {
+        self.has_checkpoint = true;
+        self.replaced.len()
+    }
+
+    /// The accesses that have changed since `checkpoint`; one that has changed twice comes twice.
+    pub(crate) fn changed_since(&self, checkpoint: usize) -> Vec<usize> {
+        self.replaced.iter().skip(checkpoint).map(|(at, _)| *at as usize).collect()
+    }
+
+    /// Undoes the running transaction's changes since `checkpoint`.
+    pub(crate) fn rollback(&mut self, checkpoint: usize) {
+        while self.replaced.len() > checkpoint
+            && let Some((at, replaced)) = self.replaced.pop()
+        {
+            self.accesses[at as usize].running = replaced;
+        }
+    }
+
+    fn forget_checkpoints(&mut self) {
+        self.replaced.clear();
+        self.has_checkpoint = false;
     }
 
     /// The running transaction is applied: its changes become the unit's. False if a delta of it cannot be combined
     /// with the unit's: only concrete values can tell then what happens.
     pub(crate) fn apply_running(&mut self) -> bool {
         let mut whole = true;
+        self.forget_checkpoints();
         for at in self.touched.drain(..) {
             let access = &mut self.accesses[at as usize];
             let Some(running) = access.running.take() else { continue };
@@ -120,6 +161,7 @@ impl<V: Value> Overlay<V> {
 
     /// The running transaction is undone.
     pub(crate) fn drop_running(&mut self) {
+        self.forget_checkpoints();
         for at in self.touched.drain(..) {
             self.accesses[at as usize].running = None;
         }

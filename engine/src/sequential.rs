@@ -13,7 +13,7 @@ use crate::config::BlockPolicy;
 use crate::engine::BlockOutput;
 use crate::error::{BlockError, panic_message};
 use crate::metrics::{Metrics, Stopwatch};
-use crate::vm::{AddError, Key, Outcome, StateView, Stop, Verdict, Vm};
+use crate::vm::{AddError, Checkpoint, Key, Outcome, StateView, Stop, Verdict, Vm};
 
 /// A key's value before the block, after the last applied transaction, and after the running one.
 struct Cell<K, V> {
@@ -31,6 +31,9 @@ struct SequentialState<'r, K, V, R> {
     cells: Vec<Cell<K, V>>,
     /// Cells that the running transaction has changed.
     touched: Vec<u32>,
+    /// What the running transaction's changes since its first checkpoint have replaced, in order.
+    replaced: Vec<(u32, Option<Option<V>>)>,
+    has_checkpoint: bool,
 }
 
 impl<'r, K: Key, V: Value, R: StateReader<K, V>> SequentialState<'r, K, V, R> {
@@ -42,6 +45,8 @@ impl<'r, K: Key, V: Value, R: StateReader<K, V>> SequentialState<'r, K, V, R> {
             index: HashTable::with_capacity(expected),
             cells: Vec::with_capacity(expected),
             touched: Vec::new(),
+            replaced: Vec::new(),
+            has_checkpoint: false,
         }
     }
 
@@ -61,13 +66,32 @@ impl<'r, K: Key, V: Value, R: StateReader<K, V>> SequentialState<'r, K, V, R> {
     }
 
     fn set(&mut self, at: u32, value: Option<V>) {
-        if self.cells[at as usize].pending.replace(value).is_none() {
+        let replaced = self.cells[at as usize].pending.replace(value);
+        if replaced.is_none() {
             self.touched.push(at);
+        }
+        if self.has_checkpoint {
+            self.replaced.push((at, replaced));
+        }
+    }
+
+    fn checkpoint(&mut self) -> usize {
+        self.has_checkpoint = true;
+        self.replaced.len()
+    }
+
+    fn rollback(&mut self, checkpoint: usize) {
+        while self.replaced.len() > checkpoint
+            && let Some((at, replaced)) = self.replaced.pop()
+        {
+            self.cells[at as usize].pending = replaced;
         }
     }
 
     /// Ends the running transaction: its changes count, or they are forgotten.
     fn settle(&mut self, applied: bool) {
+        self.replaced.clear();
+        self.has_checkpoint = false;
         for at in self.touched.drain(..) {
             let cell = &mut self.cells[at as usize];
             if let Some(value) = cell.pending.take().filter(|_| applied) {
@@ -125,6 +149,15 @@ impl<K: Key, V: Value, R: StateReader<K, V>> StateView<K, V> for SequentialView<
         let cell = &self.state.cells[at as usize];
         let value = V::apply(cell.pending.as_ref().unwrap_or(&cell.current).as_ref(), &delta)?;
         self.state.set(at, Some(value));
+        Ok(())
+    }
+
+    fn checkpoint(&mut self) -> Checkpoint {
+        Checkpoint::after(self.state.checkpoint())
+    }
+
+    fn rollback(&mut self, checkpoint: Checkpoint) -> Result<(), Stop> {
+        self.state.rollback(checkpoint.changes());
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use weft_scheduler::Scheduler;
 use weft_storage::StateReader;
 
 use crate::overlay::Overlay;
-use crate::vm::{AddError, Key, StateView, Stop, StopReason};
+use crate::vm::{AddError, Checkpoint, Key, StateView, Stop, StopReason};
 
 /// Calls on a view between two looks at whether the execution is still worth its while.
 const CALLS_BETWEEN_CHECKS: usize = 256;
@@ -240,6 +240,22 @@ impl<K: Key, V: Value, R: StateReader<K, V>> StateView<K, V> for MemoryView<'_, 
         let value = self.read(&key)?;
         let value = V::apply(value.as_ref(), &delta)?;
         self.overlay.change(at, Change::Set(Some(value)));
+        Ok(())
+    }
+
+    fn checkpoint(&mut self) -> Checkpoint {
+        Checkpoint::after(self.overlay.checkpoint())
+    }
+
+    fn rollback(&mut self, checkpoint: Checkpoint) -> Result<(), Stop> {
+        // As for a rejected transaction: deltas that are dropped never reach the commit, but what follows may owe
+        // itself to their having fitted.
+        for at in self.overlay.changed_since(checkpoint.changes()) {
+            if matches!(self.overlay.at(at).running, Some(Change::Add(_))) {
+                self.settle_deltas(at)?;
+            }
+        }
+        self.overlay.rollback(checkpoint.changes());
         Ok(())
     }
 

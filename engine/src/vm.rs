@@ -62,6 +62,24 @@ impl From<OutOfBounds> for AddError {
     }
 }
 
+/// A point in a transaction's changes, to come back to with [`StateView::rollback`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checkpoint(usize);
+
+impl Checkpoint {
+    /// For implementors of [`StateView`]: the point after `changes` changes, or whatever else they count by.
+    #[must_use]
+    pub const fn after(changes: usize) -> Self {
+        Self(changes)
+    }
+
+    /// What [`Checkpoint::after`] was given.
+    #[must_use]
+    pub const fn changes(self) -> usize {
+        self.0
+    }
+}
+
 /// The state as one transaction sees it: everything before it in the block, and its own changes.
 ///
 /// Changes stay in the transaction's own buffer. They take effect only if the transaction ends with
@@ -85,6 +103,17 @@ pub trait StateView<K, V: Value> {
     /// [`AddError::OutOfBounds`] where sequential execution would overflow or underflow (found at the latest in
     /// commit order, by executing the transaction again); [`AddError::Stop`] must be passed up.
     fn add(&mut self, key: K, delta: V::Delta) -> Result<(), AddError>;
+
+    /// Marks where the transaction's changes stand now: a part of it that fails is undone with [`StateView::rollback`],
+    /// and what came before stays.
+    fn checkpoint(&mut self) -> Checkpoint;
+
+    /// Undoes every change since `checkpoint`, which this transaction has taken and not rolled back behind. The values
+    /// read in between are still reads of the transaction.
+    ///
+    /// # Errors
+    /// [`Stop`] when the engine ends this execution; pass it up with `?`.
+    fn rollback(&mut self, checkpoint: Checkpoint) -> Result<(), Stop>;
 
     /// Asks whether to go on. To be called now and then by a machine that computes for long without reading, so
     /// that a loop which only an inconsistent snapshot makes endless still ends.

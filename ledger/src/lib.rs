@@ -9,7 +9,7 @@
 //! use weft_ledger::state::{Account, Key, Value};
 //! use weft_ledger::wire::{FeeType, Payload, Transaction, Transfer};
 //! use weft_ledger::{Hash, SignedTransaction};
-//! # use weft_engine::{AddError, Stop};
+//! # use weft_engine::{AddError, Checkpoint, Stop};
 //! # // What the engine does, without the engine: a map.
 //! # struct Map(BTreeMap<Key, Value>);
 //! # impl StateView<Key, Value> for Map {
@@ -21,6 +21,8 @@
 //! #         self.0.insert(key, value);
 //! #         Ok(())
 //! #     }
+//! #     fn checkpoint(&mut self) -> Checkpoint { unreachable!("nobody takes one here") }
+//! #     fn rollback(&mut self, _: Checkpoint) -> Result<(), Stop> { unreachable!("nobody takes one here") }
 //! #     fn poll(&mut self) -> Result<(), Stop> { Ok(()) }
 //! # }
 //!

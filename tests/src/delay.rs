@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use weft_engine::{AddError, Outcome, StateView, Stop, Touch, Value, Vm};
+use weft_engine::{AddError, Checkpoint, Outcome, StateView, Stop, Touch, Value, Vm};
 
 /// Delays everything that `inner` does by a pseudo-random time. Only times change, never results.
 #[derive(Debug)]
@@ -57,6 +57,15 @@ impl<K, T: Value, V, S: StateView<K, T>> StateView<K, T> for DelayedView<'_, V, 
     fn add(&mut self, key: K, delta: T::Delta) -> Result<(), AddError> {
         self.vm.delay();
         self.inner.add(key, delta)
+    }
+
+    fn checkpoint(&mut self) -> Checkpoint {
+        self.inner.checkpoint()
+    }
+
+    fn rollback(&mut self, checkpoint: Checkpoint) -> Result<(), Stop> {
+        self.vm.delay();
+        self.inner.rollback(checkpoint)
     }
 
     fn poll(&mut self) -> Result<(), Stop> {

@@ -85,6 +85,10 @@ pub enum Op {
     LoopWhileDifferent(Key, Key),
     /// Writes acc to both keys, which keeps them equal.
     WriteBoth(Key, Key),
+    /// Takes a checkpoint.
+    Checkpoint,
+    /// Undoes what came after the last checkpoint that is still there, if one is; acc stays.
+    Rollback,
 }
 
 /// A transaction of the test machine.
@@ -140,6 +144,7 @@ impl Vm for Machine {
 
     fn execute<S: StateView<Key, Cell>>(&self, program: &Program, state: &mut S) -> Result<Outcome<Trace>, Stop> {
         let mut trace = Trace { acc: 1, seen: Vec::new() };
+        let mut checkpoints = Vec::new();
         let mut ops = program.ops.iter();
         while let Some(op) = ops.next() {
             let mut read = |state: &mut S, key: Key| -> Result<Option<Cell>, Stop> {
@@ -210,6 +215,12 @@ impl Vm for Machine {
                     state.write(a, storable(trace.acc));
                     state.write(b, storable(trace.acc));
                 }
+                Op::Checkpoint => checkpoints.push(state.checkpoint()),
+                Op::Rollback => {
+                    if let Some(checkpoint) = checkpoints.pop() {
+                        state.rollback(checkpoint)?;
+                    }
+                }
             }
         }
         Ok(Outcome::applied(trace, program.gas))
@@ -247,6 +258,8 @@ pub mod strategy {
             1 => Just(Op::PanicUnlessEqual(0, 1)),
             1 => Just(Op::LoopWhileDifferent(0, 1)),
             1 => Just(Op::WriteBoth(0, 1)),
+            2 => Just(Op::Checkpoint),
+            2 => Just(Op::Rollback),
         ]
     }
 
@@ -264,6 +277,8 @@ pub mod strategy {
             1 => Just((|key| Op::WriteConstant(key, 999_999)) as fn(Key) -> Op),
             1 => Just((|_| Op::RejectIf(3)) as fn(Key) -> Op),
             1 => Just((|_| Op::SkipIfEven) as fn(Key) -> Op),
+            2 => Just((|_| Op::Checkpoint) as fn(Key) -> Op),
+            2 => Just((|_| Op::Rollback) as fn(Key) -> Op),
         ];
         (2..keys, proptest::collection::vec(step, 1..7))
             .prop_map(|(key, steps)| steps.into_iter().map(|step| step(key)).collect())

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use weft_engine::{AddError, Outcome, StateView, Stop, Value, Vm};
+use weft_engine::{AddError, Checkpoint, Outcome, StateView, Stop, Value, Vm};
 
 /// The state of a block so far, and the changes of one transaction on top.
 struct MapView<'a, K, V> {
     state: &'a BTreeMap<K, V>,
     block: &'a BTreeMap<K, Option<V>>,
     own: BTreeMap<K, Option<V>>,
+    checkpoints: Vec<BTreeMap<K, Option<V>>>,
     reads: usize,
 }
 
@@ -42,6 +43,17 @@ impl<K: Ord + Clone, V: Value> StateView<K, V> for MapView<'_, K, V> {
         Ok(())
     }
 
+    fn checkpoint(&mut self) -> Checkpoint {
+        self.checkpoints.push(self.own.clone());
+        Checkpoint::after(self.checkpoints.len() - 1)
+    }
+
+    fn rollback(&mut self, checkpoint: Checkpoint) -> Result<(), Stop> {
+        self.checkpoints.truncate(checkpoint.changes() + 1);
+        self.own = self.checkpoints.pop().expect("a checkpoint of this transaction");
+        Ok(())
+    }
+
     fn poll(&mut self) -> Result<(), Stop> {
         Ok(())
     }
@@ -65,7 +77,7 @@ pub(crate) fn execute_one<V: Vm>(
     state: &BTreeMap<V::Key, V::Value>,
     block: &BTreeMap<V::Key, Option<V::Value>>,
 ) -> Step<V> {
-    let mut view = MapView { state, block, own: BTreeMap::new(), reads: 0 };
+    let mut view = MapView { state, block, own: BTreeMap::new(), checkpoints: Vec::new(), reads: 0 };
     let outcome = vm.execute(transaction, &mut view).expect("this view never stops");
     let MapView { own, reads, .. } = view;
     let applied = outcome.verdict == weft_engine::Verdict::Applied;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ahash::AHashMap;
 use smallvec::SmallVec;
-use weft_engine::{AddError, Change, Outcome, StateView, Stop, Value, Verdict, Vm};
+use weft_engine::{AddError, Change, Checkpoint, Outcome, StateView, Stop, Value, Verdict, Vm};
 use weft_storage::StateReader;
 
 /// What the batches so far have read and written.
@@ -46,6 +46,8 @@ struct BatchView<'b, V: Vm, R: ?Sized> {
     reads: SmallVec<[V::Key; 4]>,
     fetched: PerKey<V, Option<V::Value>>,
     changes: PerKey<V, Change<V::Value>>,
+    /// The changes at each checkpoint. Copies: few transactions take any, and those change little.
+    checkpoints: Vec<PerKey<V, Change<V::Value>>>,
     failed: bool,
 }
 
@@ -77,6 +79,14 @@ impl<V: Vm, R: StateReader<V::Key, V::Value> + ?Sized> BatchView<'_, V, R> {
             }
             Err(_) => Err(self.stop()),
         }
+    }
+
+    /// Makes values of the deltas: what is dropped now does not reach the merge, but the transaction was told that its
+    /// deltas fit, and may owe its outcome to that.
+    fn read_added(&mut self) -> Result<(), Stop> {
+        let added = self.changes.iter().filter(|(_, change)| matches!(change, Change::Add(_)));
+        let added: Vec<_> = added.map(|(key, _)| key.clone()).collect();
+        added.iter().try_for_each(|key| self.read(key).map(drop))
     }
 
     /// The merge finds out what is wrong.
@@ -154,6 +164,20 @@ impl<V: Vm, R: StateReader<V::Key, V::Value> + ?Sized> StateView<V::Key, V::Valu
         Ok(())
     }
 
+    fn checkpoint(&mut self) -> Checkpoint {
+        self.checkpoints.push(self.changes.clone());
+        Checkpoint::after(self.checkpoints.len() - 1)
+    }
+
+    fn rollback(&mut self, checkpoint: Checkpoint) -> Result<(), Stop> {
+        self.read_added()?;
+        self.checkpoints.truncate(checkpoint.changes() + 1);
+        if let Some(changes) = self.checkpoints.pop() {
+            self.changes = changes;
+        }
+        Ok(())
+    }
+
     fn poll(&mut self) -> Result<(), Stop> {
         if self.failed { Err(Stop::new()) } else { Ok(()) }
     }
@@ -172,19 +196,15 @@ pub(super) fn attempt<V: Vm>(
         reads: SmallVec::new(),
         fetched: SmallVec::new(),
         changes: SmallVec::new(),
+        checkpoints: Vec::new(),
         failed: false,
     };
     let executed = catch_unwind(AssertUnwindSafe(|| vm.execute(transaction, &mut view)));
     if let Ok(Ok(outcome)) = &executed
         && outcome.verdict == Verdict::Rejected
     {
-        // It was told that its deltas fit, and may owe its outcome to that: look, since the merge will not.
-        let added = view.changes.iter().filter(|(_, change)| matches!(change, Change::Add(_)));
-        for key in added.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
-            if view.read(&key).is_err() {
-                break;
-            }
-        }
+        // Where this fails, the view remembers it.
+        let _failed = view.read_added();
         view.changes.clear();
     }
     match executed {
