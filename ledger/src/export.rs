@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
-use std::sync::Arc;
 
+use crate::contract::Module;
 use crate::state::{Account, AccountData, Counter, EnergyResource, Key, Value};
 use crate::types::{Address, Hash};
 
@@ -128,7 +128,7 @@ pub struct StateExport {
     /// All energy resources.
     pub energy: BTreeMap<Address, EnergyResource>,
     /// All contract modules.
-    pub contracts: BTreeMap<Hash, Arc<[u8]>>,
+    pub contracts: BTreeMap<Hash, Module>,
 }
 
 impl StateExport {
@@ -142,7 +142,7 @@ impl StateExport {
                     export.energy.insert(*owner, resource.clone());
                 }
                 (Key::Contract(id), Value::Contract(module)) => {
-                    export.contracts.insert(*id, Arc::clone(module));
+                    export.contracts.insert(*id, module.clone());
                 }
                 _ => {}
             }

@@ -47,7 +47,7 @@
 //! let received = SignedTransaction::decode(wire)?;
 //! let funded = Value::Account(Account { balance: 20_000, ..Account::default() });
 //! let mut state = Map(BTreeMap::from([(Key::Account(alice.address()), funded)]));
-//! let context = BlockContext { chain_id: 3, height: 0, timestamp: 0 };
+//! let context = BlockContext { chain_id: 3, ..BlockContext::default() };
 //! let outcome = TosVm::new(LedgerConfig::default(), context).execute(&received, &mut state).expect("nobody stops it");
 //!
 //! assert_eq!(outcome.output.result, Ok(()));
@@ -67,6 +67,7 @@
 
 pub mod block;
 pub mod conformance;
+pub mod contract;
 pub mod crypto;
 mod digest;
 mod error;

@@ -51,8 +51,13 @@ pub struct BlockDecodeError {
 impl Block {
     /// The surroundings that its transactions run in.
     #[must_use]
-    pub const fn context(&self) -> BlockContext {
-        BlockContext { chain_id: self.chain_id, height: self.number.saturating_sub(1), timestamp: self.timestamp }
+    pub fn context(&self) -> BlockContext {
+        BlockContext {
+            chain_id: self.chain_id,
+            height: self.number.saturating_sub(1),
+            timestamp: self.timestamp,
+            ..BlockContext::default()
+        }
     }
 
     /// Decodes all transactions; they share the block's bytes.

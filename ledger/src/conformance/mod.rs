@@ -238,7 +238,7 @@ impl RawCase {
         let expected = self.expected()?;
         let (pre, context) = match &self.pre_state {
             Some(state) => state.load().map_err(|reason| failed(format!("`pre_state`: {reason}")))?,
-            None => (BTreeMap::new(), BlockContext { chain_id: 0, height: 0, timestamp: 0 }),
+            None => (BTreeMap::new(), BlockContext::default()),
         };
         // Also where the bytes do not decode: a vector of a type without rules has not passed because of that.
         items.iter().try_for_each(names_supported_type)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer};
 
+use crate::contract::Module;
 use crate::hex;
 use crate::rules::BlockContext;
 use crate::state::{
@@ -167,10 +168,10 @@ impl JsonResource {
 }
 
 impl JsonContract {
-    pub(super) fn load(&self) -> Result<(Hash, Arc<[u8]>), String> {
+    pub(super) fn load(&self) -> Result<(Hash, Module), String> {
         let id = Hash::from_hex(&self.hash).map_err(|error| format!("contract {:?}: {error}", self.hash))?;
         let module = hex::decode(&self.module).map_err(|error| format!("module of contract {id}: {error}"))?;
-        Ok((id, module.into()))
+        Ok((id, Module::new(module)))
     }
 }
 
@@ -202,8 +203,12 @@ impl JsonState {
             let (id, module) = contract.load()?;
             state.insert(Key::Contract(id), Value::Contract(module));
         }
-        let context =
-            BlockContext { chain_id: self.network_chain_id, height: global.block_height, timestamp: global.timestamp };
+        let context = BlockContext {
+            chain_id: self.network_chain_id,
+            height: global.block_height,
+            timestamp: global.timestamp,
+            ..BlockContext::default()
+        };
         Ok((state, context))
     }
 }

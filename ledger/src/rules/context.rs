@@ -1,5 +1,7 @@
 //! What the rules are told from outside: the switches, and the block's surroundings.
 
+use crate::types::Hash;
+
 use super::energy_constants::{BLOCKS_PER_DAY, BLOCKS_PER_DAY_DEVNET};
 
 /// When a credit can be spent (spec 7.2).
@@ -31,14 +33,17 @@ impl Default for LedgerConfig {
 }
 
 /// The surroundings of a block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BlockContext {
     /// 0 mainnet, 1 testnet, 2 stagenet, 3 devnet.
     pub chain_id: u8,
     /// The global height before the block (spec 5.4): a successful block raises it by one.
     pub height: u64,
-    /// The block's time. No rule reads it (spec 10, item 45).
+    /// The block's time, from its header, in milliseconds. Contracts see it in seconds; no rule of spec 5 reads it
+    /// (spec 10, item 45).
     pub timestamp: u64,
+    /// The block's hash. Contracts see it.
+    pub hash: Hash,
 }
 
 impl BlockContext {

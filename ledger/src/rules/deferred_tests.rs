@@ -123,7 +123,7 @@ fn a_block_that_cannot_end_says_why() {
     assert_eq!(merge(1, account(u64::MAX - 1)), Ok(()));
     assert_eq!(merge(1, Some(Value::Counter(1))), Err(FinishError::Damaged(addr(2))));
     assert_eq!(merge_pending_credits(&mut changes(1), |_| Err("gone")), Err(FinishError::Base("gone")));
-    let last = BlockContext { chain_id: 3, height: u64::MAX, timestamp: 0 };
+    let last = BlockContext { chain_id: 3, height: u64::MAX, ..BlockContext::default() };
     let end = finish_block(&last, &mut ChangeSet::new(), |_| Ok::<_, &str>(None));
     assert_eq!(end, Err(FinishError::Height(u64::MAX)));
 }

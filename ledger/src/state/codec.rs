@@ -5,12 +5,13 @@ use std::sync::Arc;
 use thiserror::Error;
 use weft_storage::{StorageCodec, StorageError};
 
+use crate::contract::Module;
 use crate::types::{Address, Hash};
 use crate::wire::{DecodeError, DecodeReason, Reader};
 
 use super::{
     Account, AccountData, Counter, DelegatedRecord, EnergyRecords, EnergyResource, FreezeRecord, Key, MultisigConfig,
-    PendingCredits, PendingUnfreeze, Value,
+    PendingCredits, PendingUnfreeze, StorageValue, Value,
 };
 
 /// Stored bytes that are no key or value: the database is damaged or of another version.
@@ -34,7 +35,8 @@ pub fn encode_key(key: &Key, out: &mut Vec<u8>) {
         Key::Energy(address) => (3, &address.0),
         Key::Multisig(address) => (4, &address.0),
         Key::Contract(id) => (5, &id.0),
-        Key::PendingCredit(address) => (6, &address.0),
+        Key::Storage(slot) => (6, &slot.0),
+        Key::PendingCredit(address) => (255, &address.0),
     };
     out.push(tag);
     out.extend_from_slice(bytes);
@@ -86,10 +88,16 @@ pub fn encode_value(value: &Value, out: &mut Vec<u8>) {
         }
         Value::Contract(module) => {
             out.push(5);
-            out.extend_from_slice(module);
+            // The hash is stored too: whoever reads the module would have to compute it.
+            out.extend_from_slice(&module.hash().0);
+            out.extend_from_slice(module.bytes());
+        }
+        Value::Storage(value) => {
+            out.push(6);
+            out.extend_from_slice(value.as_slice());
         }
         Value::PendingCredit(pending) => {
-            out.push(6);
+            out.push(255);
             numbers(out, &[pending.start_balance, pending.credits]);
         }
     }
@@ -125,7 +133,9 @@ fn read_key(r: &mut Reader<'_>) -> Result<Key, DecodeError> {
         3 => Key::Energy(Address(r.array()?)),
         4 => Key::Multisig(Address(r.array()?)),
         5 => Key::Contract(Hash(r.array()?)),
-        6 => Key::PendingCredit(Address(r.array()?)),
+        6 => Key::Storage(Hash(r.array()?)),
+        // The last kind of key, whatever kinds are added.
+        255 => Key::PendingCredit(Address(r.array()?)),
         value => return Err(r.error_at(0, DecodeReason::BadTag { what: "key kind", value })),
     })
 }
@@ -143,8 +153,12 @@ fn read_value(r: &mut Reader<'_>) -> Result<Value, DecodeError> {
             Value::Multisig(Arc::new(MultisigConfig { threshold, participants }))
         }
         4 => Value::Counter(r.u64()?),
-        5 => Value::Contract(Arc::from(r.bytes(r.remaining())?)),
-        6 => Value::PendingCredit(PendingCredits { start_balance: r.u64()?, credits: r.u64()? }),
+        5 => {
+            let hash = Hash(r.array()?);
+            Value::Contract(Module::with_hash(hash, r.bytes(r.remaining())?.into()))
+        }
+        6 => Value::Storage(StorageValue::new(r.bytes(r.remaining())?)),
+        255 => Value::PendingCredit(PendingCredits { start_balance: r.u64()?, credits: r.u64()? }),
         value => return Err(r.error_at(0, DecodeReason::BadTag { what: "value kind", value })),
     })
 }

@@ -11,4 +11,6 @@ pub enum Delta {
     Count(u64),
     /// Onto a counter that stays at its maximum.
     CountSaturating(u64),
+    /// Onto the 64-bit number in a contract's storage; where nothing is, it is 0.
+    StorageAdd(u64),
 }

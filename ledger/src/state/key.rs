@@ -22,12 +22,22 @@ pub enum Counter {
     /// Sum of all TOS fees since the state began, credited to nobody (spec 4.3). Not exported, and saturating: no
     /// rule may fail because of it. The fees of one block are the sum over its receipts.
     Fees = 5,
+    /// Sum of the gas of contract calls that was burned, in atomic units. Kept apart from [`Counter::TotalBurned`],
+    /// where the vectors do not show it (spec 5.6).
+    GasBurned = 6,
 }
 
 impl Counter {
     /// Every counter, in order.
-    pub const ALL: [Self; 6] =
-        [Self::TotalSupply, Self::TotalBurned, Self::TotalEnergy, Self::BlockHeight, Self::Timestamp, Self::Fees];
+    pub const ALL: [Self; 7] = [
+        Self::TotalSupply,
+        Self::TotalBurned,
+        Self::TotalEnergy,
+        Self::BlockHeight,
+        Self::Timestamp,
+        Self::Fees,
+        Self::GasBurned,
+    ];
 }
 
 /// A key of the state. Sorted by kind, then by bytes; the bytes in the database sort the same way.
@@ -43,6 +53,8 @@ pub enum Key {
     Multisig(Address),
     /// A contract's module.
     Contract(Hash),
+    /// A value in a contract's storage, by its [`storage_slot`](super::storage_slot).
+    Storage(Hash),
     /// Credits of the running block that are not visible yet (spec 7.2, deferred). Never in the database.
     PendingCredit(Address),
 }
@@ -56,7 +68,8 @@ impl StdHash for Key {
             Self::Energy(address) => tagged(state, 2, &address.0),
             Self::Multisig(address) => tagged(state, 3, &address.0),
             Self::Contract(id) => tagged(state, 4, &id.0),
-            Self::PendingCredit(address) => tagged(state, 5, &address.0),
+            Self::Storage(slot) => tagged(state, 5, &slot.0),
+            Self::PendingCredit(address) => tagged(state, 6, &address.0),
         }
     }
 }

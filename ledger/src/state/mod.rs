@@ -5,6 +5,7 @@ mod codec;
 mod delta;
 mod energy;
 mod key;
+mod storage;
 mod value;
 
 #[cfg(test)]
@@ -15,6 +16,7 @@ pub use codec::{CodecError, decode_key, decode_value, encode_key, encode_value};
 pub use delta::Delta;
 pub use energy::{DelegatedRecord, EnergyRecords, EnergyResource, FreezeRecord, PendingUnfreeze};
 pub use key::{Counter, Key};
+pub use storage::{StorageValue, storage_slot};
 pub use value::{MultisigConfig, PendingCredits, Value};
 
 use std::collections::BTreeMap;

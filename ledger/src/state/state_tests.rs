@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use weft_mvmemory::{OutOfBounds, Value as _};
 
 use super::*;
+use crate::contract::Module;
 use crate::types::{Address, Hash};
 
 fn account(balance: u64) -> Value {
@@ -56,6 +57,8 @@ fn base() -> impl Strategy<Value = Option<Value>> {
         Just(None),
         number().prop_map(|balance| Some(account(balance))),
         number().prop_map(|number| Some(Value::Counter(number))),
+        number().prop_map(|number| Some(Value::Storage(StorageValue::new(&number.to_le_bytes())))),
+        Just(Some(Value::Storage(StorageValue::new(b"no number")))),
         (number(), number()).prop_filter_map("a value that can exist", |(start_balance, credits)| {
             start_balance.checked_add(credits)?;
             Some(Some(Value::PendingCredit(PendingCredits { start_balance, credits })))
@@ -64,8 +67,9 @@ fn base() -> impl Strategy<Value = Option<Value>> {
 }
 
 fn delta() -> impl Strategy<Value = Delta> {
-    (0..4, number()).prop_map(|(kind, amount)| match kind {
+    (0..5, number()).prop_map(|(kind, amount)| match kind {
         0 => Delta::Credit(amount),
+        4 => Delta::StorageAdd(amount),
         1 => Delta::DeferredCredit(amount),
         2 => Delta::Count(amount),
         _ => Delta::CountSaturating(amount),
@@ -118,19 +122,21 @@ fn value() -> impl Strategy<Value = Value> {
         energy,
         multisig,
         any::<u64>().prop_map(Value::Counter),
-        vec(any::<u8>(), 0..40).prop_map(|module| Value::Contract(module.into())),
+        vec(any::<u8>(), 0..40).prop_map(|module| Value::Contract(Module::new(module))),
+        vec(any::<u8>(), 0..80).prop_map(|value| Value::Storage(StorageValue::new(&value))),
         any::<(u64, u64)>()
             .prop_map(|(start_balance, credits)| { Value::PendingCredit(PendingCredits { start_balance, credits }) }),
     ]
 }
 
 fn key() -> impl Strategy<Value = Key> {
-    (0..6_usize, 0..6_usize, any::<[u8; 32]>()).prop_map(|(kind, counter, bytes)| match kind {
+    (0..7_usize, 0..Counter::ALL.len(), any::<[u8; 32]>()).prop_map(|(kind, counter, bytes)| match kind {
         0 => Key::Counter(Counter::ALL[counter]),
         1 => Key::Account(Address(bytes)),
         2 => Key::Energy(Address(bytes)),
         3 => Key::Multisig(Address(bytes)),
         4 => Key::Contract(Hash(bytes)),
+        5 => Key::Storage(Hash(bytes)),
         _ => Key::PendingCredit(Address(bytes)),
     })
 }
@@ -172,7 +178,7 @@ proptest! {
     }
 
     #[test]
-    fn other_bytes_never_panic_and_are_canonical(bytes in vec(any::<u8>(), 0..120), tag in 0_u8..8) {
+    fn other_bytes_never_panic_and_are_canonical(bytes in vec(any::<u8>(), 0..120), tag in prop_oneof![0_u8..8, 250_u8..=255]) {
         let bytes = [&[tag][..], &bytes].concat();
         if let Ok(key) = decode_key(&bytes) {
             prop_assert_eq!(key_bytes(&key), &bytes[..]);

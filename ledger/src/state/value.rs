@@ -6,7 +6,8 @@ use weft_mvmemory::OutOfBounds;
 
 use crate::types::Address;
 
-use super::{Account, Delta, EnergyResource};
+use super::{Account, Delta, EnergyResource, StorageValue};
+use crate::contract::Module;
 
 /// Who must sign for an account besides its owner (spec 4.5).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +39,9 @@ pub enum Value {
     /// Under [`Key::Counter`](super::Key::Counter).
     Counter(u64),
     /// Under [`Key::Contract`](super::Key::Contract): the module.
-    Contract(Arc<[u8]>),
+    Contract(Module),
+    /// Under [`Key::Storage`](super::Key::Storage).
+    Storage(StorageValue),
     /// Under [`Key::PendingCredit`](super::Key::PendingCredit).
     PendingCredit(PendingCredits),
 }
@@ -67,6 +70,8 @@ impl weft_mvmemory::Value for Value {
                 Self::Counter(value.checked_add(amount).ok_or(OutOfBounds)?)
             }
             (Delta::CountSaturating(amount), Some(Self::Counter(value))) => Self::Counter(value.saturating_add(amount)),
+            (Delta::StorageAdd(amount), None) => Self::Storage(StorageValue::new(&amount.to_le_bytes())),
+            (Delta::StorageAdd(amount), Some(Self::Storage(value))) => Self::Storage(value.plus(amount)?),
             _ => return Err(OutOfBounds),
         })
     }
@@ -77,6 +82,7 @@ impl weft_mvmemory::Value for Value {
             (Delta::Credit(a), Delta::Credit(b)) => Delta::Credit(sum(a, b)?),
             (Delta::DeferredCredit(a), Delta::DeferredCredit(b)) => Delta::DeferredCredit(sum(a, b)?),
             (Delta::Count(a), Delta::Count(b)) => Delta::Count(sum(a, b)?),
+            (Delta::StorageAdd(a), Delta::StorageAdd(b)) => Delta::StorageAdd(sum(a, b)?),
             (Delta::CountSaturating(a), Delta::CountSaturating(b)) => Delta::CountSaturating(a.saturating_add(b)),
             _ => return Err(OutOfBounds),
         })

@@ -68,7 +68,7 @@ impl World {
         let mut world = Self {
             state: BTreeMap::new(),
             config: LedgerConfig::default(),
-            context: BlockContext { chain_id: 3, height: 100, timestamp: 0 },
+            context: BlockContext { chain_id: 3, height: 100, ..BlockContext::default() },
         };
         for (seed, balance) in balances {
             world.set(*seed, Account { balance: *balance, ..Account::default() });

@@ -356,6 +356,7 @@ fn name(key: &Key) -> String {
         Key::Account(address) => format!("account {}…", &hex::encode(&address.0)[..16]),
         Key::Energy(address) => format!("energy of {}…", &hex::encode(&address.0)[..16]),
         Key::Multisig(address) => format!("multisig of {}…", &hex::encode(&address.0)[..16]),
+        Key::Storage(slot) => format!("storage {}…", &hex::encode(&slot.0)[..16]),
         Key::Contract(id) => format!("contract {}…", &hex::encode(&id.0)[..16]),
         Key::PendingCredit(address) => format!("credits of {}…", &hex::encode(&address.0)[..16]),
     }

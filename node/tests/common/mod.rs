@@ -128,7 +128,7 @@ impl StateReader<Key, Value> for MapReader {
 }
 
 pub(crate) fn context() -> BlockContext {
-    BlockContext { chain_id: CHAIN, height: 7, timestamp: 70 }
+    BlockContext { chain_id: CHAIN, height: 7, timestamp: 70, ..BlockContext::default() }
 }
 
 /// Credits visible at once, first failure rejects the block.
