@@ -43,7 +43,7 @@ fn blocks(criterion: &mut Criterion) {
             let state: SharedState = Arc::new(SnapshotReader(StateStore::snapshot(&store)));
             let block: Arc<[SignedTransaction]> = generator.next_transactions().into();
             let input = BlockInput {
-                context: BlockContext { chain_id: CHAIN_ID, height: 0, timestamp: 1, ..BlockContext::default() },
+                context: BlockContext { chain_id: CHAIN_ID, timestamp: 1, ..BlockContext::default() },
                 transactions: block,
                 parent_digest: Hash([0; 32]),
             };

@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let state: SharedState = Arc::new(SnapshotReader(StateStore::snapshot(&store)));
     let transactions: Arc<[SignedTransaction]> = generator.next_transactions().into();
     let input = BlockInput {
-        context: BlockContext { chain_id: CHAIN_ID, height: 0, timestamp: 1, ..BlockContext::default() },
+        context: BlockContext { chain_id: CHAIN_ID, timestamp: 1, ..BlockContext::default() },
         transactions,
         parent_digest: Hash([0; 32]),
     };

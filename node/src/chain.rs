@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use weft_engine::BlockEnd;
 use weft_ledger::block::{Block, BlockDecodeError, BlockReader, BlockWriter, ChainFileError};
+use weft_ledger::rules::BlockContext;
 use weft_ledger::state::{Key, Value};
 use weft_ledger::{Address, Hash, SignedTransaction, TosError};
 use weft_storage::{BlockCommit, BlockHead, Snapshot, StateReader, StateStore, StorageError};
@@ -128,10 +129,20 @@ pub struct ImportedBlock {
     pub commit: Duration,
 }
 
+/// Who is credited for blocks where blocks are rewarded (spec 7.3): a block does not say it itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Beneficiaries {
+    /// Who gets the miner's share of the reward, and the fees.
+    pub miner: Address,
+    /// Who gets the developer's share.
+    pub developer: Address,
+}
+
 /// A chain of blocks on a store.
 pub struct Chain {
     store: Arc<dyn StateStore<Key, Value>>,
     executor: Box<dyn BlockExecutor>,
+    beneficiaries: Beneficiaries,
     /// One block at a time. Readers never take it.
     import: Mutex<()>,
 }
@@ -146,7 +157,21 @@ impl Chain {
         executor: Box<dyn BlockExecutor>,
     ) -> Result<Self, StorageError> {
         store.last_block()?;
-        Ok(Self { store, executor, import: Mutex::new(()) })
+        Ok(Self { store, executor, beneficiaries: Beneficiaries::default(), import: Mutex::new(()) })
+    }
+
+    /// The same chain, whose blocks are credited to `beneficiaries` from now on. It means something to an executor
+    /// with [rewards](weft_ledger::rules::LedgerConfig::rewards) only.
+    #[must_use]
+    pub fn with_beneficiaries(self, beneficiaries: Beneficiaries) -> Self {
+        Self { beneficiaries, ..self }
+    }
+
+    /// The surroundings in which this chain executes `block`.
+    #[must_use]
+    pub fn context(&self, block: &Block) -> BlockContext {
+        let Beneficiaries { miner, developer } = self.beneficiaries;
+        BlockContext { miner, developer, ..block.context() }
     }
 
     /// Gives an empty chain its first state, as block 0.
@@ -210,7 +235,7 @@ impl Chain {
             return Err(ImportError::ChainId { block: number, expected, got: block.chain_id });
         }
         let input = BlockInput {
-            context: block.context(),
+            context: self.context(block),
             transactions: transactions.into(),
             parent_digest: Hash(head.digest),
         };

@@ -164,7 +164,7 @@ pub fn compare(plan: &Plan, mut progress: impl FnMut(&str)) -> Result<Comparison
     let state: SharedState = Arc::new(LatencyReader::new(SnapshotReader(snapshot), plan.storage_latency));
     let generated: Arc<[SignedTransaction]> = generator.next_transactions().into();
     let input = || BlockInput {
-        context: BlockContext { chain_id: CHAIN_ID, height: 0, timestamp: 1, ..BlockContext::default() },
+        context: BlockContext { chain_id: CHAIN_ID, timestamp: 1, ..BlockContext::default() },
         // A transaction remembers whether its signature verifies: every run gets its own.
         transactions: if plan.signed { unchecked(&generated) } else { Arc::clone(&generated) },
         parent_digest: Hash([0; 32]),

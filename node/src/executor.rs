@@ -9,8 +9,8 @@ use weft_engine::{
     BlockEnd, BlockError, BlockOutput, BlockPolicy, Config, Engine, KeyChange, Metrics, Mode, Outcome, WorkerPool,
 };
 use weft_ledger::rules::{
-    BlockContext, BlockTotals, CreditVisibility, DeferredReader, FinishError, LedgerConfig, Receipt, TosVm,
-    end_of_block, merge_pending_credits,
+    BlockContext, BlockTotals, CreditVisibility, FinishError, LedgerConfig, Receipt, TosVm, end_of_block,
+    merge_pending_credits,
 };
 use weft_ledger::state::{Key, Value};
 use weft_ledger::wire::{EnergyPayload, Payload, Transaction};
@@ -19,6 +19,7 @@ use weft_storage::{StateReader, StorageError};
 
 use crate::batching::{self, Form};
 use crate::digest::block_digest;
+use crate::rewards::BlockBase;
 
 /// The state that a block is executed on. Shared, because the published batching design spawns tasks of its own.
 pub type SharedState = Arc<dyn StateReader<Key, Value> + Send + Sync>;
@@ -38,7 +39,7 @@ pub struct ExecutorSettings {
 /// A block to execute.
 #[derive(Debug, Clone)]
 pub struct BlockInput {
-    /// Chain, height before the block, time.
+    /// Chain, height before the block, time, and who is rewarded for it.
     pub context: BlockContext,
     /// The transactions, in order. What of their signatures is known already is not checked again.
     pub transactions: Arc<[SignedTransaction]>,
@@ -76,7 +77,7 @@ pub struct ExecutedBlock {
     pub end: BlockEnd,
     /// The state changes, block height and time included; empty where the block was rejected.
     pub changes: Changes,
-    /// Fees and burned supply of this block's transactions. Zero where the block was rejected.
+    /// Fees, burned supply and reward of this block. Zero where the block was rejected.
     pub totals: BlockTotals,
     /// The digest of the state after the block; the parent's where the block was rejected.
     pub digest: Hash,
@@ -130,6 +131,9 @@ pub enum ExecuteError {
     /// The engine has no result.
     #[error(transparent)]
     Block(#[from] BlockError),
+    /// The reward cannot be credited before the block's transactions.
+    #[error("before the block: {0}")]
+    Reward(#[source] FinishError<StorageError>),
     /// The end of the block failed.
     #[error("at the end of the block: {0}")]
     Finish(#[from] FinishError<StorageError>),
@@ -199,26 +203,22 @@ impl Stopwatch {
     }
 }
 
-/// Runs `run` on the state as the configured credit visibility wants it.
+/// Runs `run` on the state as the configured credit visibility and the reward want it.
 fn on_visible_state<T>(
-    settings: &ExecutorSettings,
-    state: &SharedState,
-    run: impl FnOnce(&SharedState) -> Result<T, BlockError>,
-) -> Result<T, BlockError> {
-    match settings.ledger.credit_visibility {
-        CreditVisibility::Immediate => run(state),
-        CreditVisibility::Deferred => {
-            let deferred: SharedState = Arc::new(DeferredReader(Arc::clone(state)));
-            run(&deferred)
-        }
-    }
-}
-
-/// The common end of all executors: height and time, deferred credits, totals and digest.
-fn complete(
     settings: &ExecutorSettings,
     block: &BlockInput,
     state: &SharedState,
+    run: impl FnOnce(&SharedState) -> Result<T, BlockError>,
+) -> Result<(T, BlockBase), ExecuteError> {
+    let base = BlockBase::new(&settings.ledger, &block.context, state).map_err(ExecuteError::Reward)?;
+    Ok((run(&base.state())?, base))
+}
+
+/// The common end of all executors: rewards, deferred credits, height and time, totals and digest.
+fn complete(
+    settings: &ExecutorSettings,
+    block: &BlockInput,
+    base: &BlockBase,
     outcomes: Vec<Outcome<Receipt>>,
     mut changes: Changes,
     end: BlockEnd,
@@ -228,9 +228,11 @@ fn complete(
     let mut totals = BlockTotals::default();
     let mut digest = block.parent_digest;
     if !rejected {
+        totals = BlockTotals::of(outcomes.iter().map(|outcome| &outcome.output));
+        base.settle(&outcomes, &mut changes, &mut totals)?;
         if settings.ledger.credit_visibility == CreditVisibility::Deferred {
             let mut sorted = changes.into_iter().collect();
-            merge_pending_credits(&mut sorted, |key| state.read(key))?;
+            merge_pending_credits(&mut sorted, |key| base.stored().read(key))?;
             changes = sorted.into_iter().collect();
         }
         for (key, value) in end_of_block(&block.context)? {
@@ -239,7 +241,6 @@ fn complete(
                 Err(at) => changes.insert(at, (key, value)),
             }
         }
-        totals = BlockTotals::of(outcomes.iter().map(|outcome| &outcome.output));
         digest = block_digest(&block.parent_digest, block.context.height.saturating_add(1), &changes);
     }
     let transactions = Arc::clone(&block.transactions);
@@ -249,12 +250,11 @@ fn complete(
 fn from_output(
     settings: &ExecutorSettings,
     block: &BlockInput,
-    state: &SharedState,
-    output: BlockOutput<TosVm>,
+    (output, base): (BlockOutput<TosVm>, BlockBase),
     watch: &Stopwatch,
 ) -> Result<ExecutedBlock, ExecuteError> {
     let costs = watch.costs(0, output.metrics);
-    complete(settings, block, state, output.outcomes, output.changes, output.end, costs)
+    complete(settings, block, &base, output.outcomes, output.changes, output.end, costs)
 }
 
 /// One transaction after another on the calling thread; signatures are checked where the rules ask for them.
@@ -281,10 +281,10 @@ impl BlockExecutor for SequentialExecutor {
     fn execute(&self, block: &BlockInput, state: &SharedState) -> Result<ExecutedBlock, ExecuteError> {
         let watch = Stopwatch::start();
         let vm = TosVm::new(self.settings.ledger, block.context);
-        let output = on_visible_state(&self.settings, state, |state| {
+        let output = on_visible_state(&self.settings, block, state, |state| {
             self.engine.execute_block(&vm, state, &block.transactions, self.settings.policy)
         })?;
-        from_output(&self.settings, block, state, output, &watch)
+        from_output(&self.settings, block, output, &watch)
     }
 }
 
@@ -326,10 +326,10 @@ impl BlockExecutor for OptimisticExecutor {
             watch.signatures_end();
         }
         let vm = TosVm::new(self.settings.ledger, block.context);
-        let output = on_visible_state(&self.settings, state, |state| {
+        let output = on_visible_state(&self.settings, block, state, |state| {
             self.engine.execute_block(&vm, state, &block.transactions, self.settings.policy)
         })?;
-        from_output(&self.settings, block, state, output, &watch)
+        from_output(&self.settings, block, output, &watch)
     }
 }
 
@@ -394,7 +394,7 @@ impl BlockExecutor for BatchingExecutor {
         let named = |transaction: &SignedTransaction, name: &mut dyn FnMut(Key)| {
             named_accounts(transaction.transaction(), &mut |address| name(Key::Account(address)));
         };
-        let batched = on_visible_state(&self.settings, state, |state| {
+        let (batched, base) = on_visible_state(&self.settings, block, state, |state| {
             let transactions = &block.transactions;
             batching::execute(&self.form, self.threads, &vm, state, transactions, self.settings.policy, named)
         })?;
@@ -406,6 +406,6 @@ impl BlockExecutor for BatchingExecutor {
             ..Metrics::default()
         };
         let costs = watch.costs(batched.batches, metrics);
-        complete(&self.settings, block, state, batched.outcomes, batched.changes, batched.end, costs)
+        complete(&self.settings, block, &base, batched.outcomes, batched.changes, batched.end, costs)
     }
 }

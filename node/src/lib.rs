@@ -27,4 +27,5 @@ pub mod compare;
 pub mod conformance;
 pub mod digest;
 pub mod executor;
+mod rewards;
 pub mod workload;

@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use common::*;
 use weft_engine::{Config, Mode, WorkerPool};
 use weft_ledger::block::Block;
+use weft_ledger::rules::RewardOrder;
 use weft_ledger::state::{Account, Counter, Key, Value};
 use weft_ledger::{COIN, Hash, SignedTransaction, TosError};
-use weft_node::chain::{Chain, ChainView, Genesis, ImportError};
+use weft_node::chain::{Beneficiaries, Chain, ChainView, Genesis, ImportError};
 use weft_node::codec::{LedgerCodec, SCHEMA};
 use weft_node::executor::{BatchingExecutor, BlockExecutor, ExecutorSettings, OptimisticExecutor, SequentialExecutor};
 use weft_node::workload::{Workload, WorkloadBuilder, block_id};
@@ -261,4 +262,22 @@ fn a_genesis_that_names_a_key_twice_is_refused() {
     let twice: Genesis = [1, 1].map(|seed| state(&[(seed, COIN)]).into_iter().next().unwrap()).to_vec();
     assert!(matches!(chain.initialise(&twice), Err(ImportError::Storage { block: 0, .. })));
     assert!(chain.view().is_empty());
+}
+
+#[test]
+fn a_chain_rewards_whom_it_is_told_to_and_the_next_block_can_spend_it() {
+    let genesis: Genesis = state(&[(1, COIN)]).into_iter().collect();
+    let beneficiaries = Beneficiaries { miner: addr(9), developer: addr(8) };
+    for order in [RewardOrder::Before, RewardOrder::After] {
+        let chain = in_memory(optimistic(rewarded(order, rejecting())), &genesis).with_beneficiaries(beneficiaries);
+        let first = chain.import(&next(&chain.view(), &[signed(1, 0, pay(2, 5))])).unwrap();
+        assert_eq!(first.block.totals.emitted, u128::from(MINER + DEVELOPER));
+        assert_eq!(chain.view().balance(&addr(9)).unwrap(), MINER + FEE);
+        let spend = signed(9, 0, pay(3, MINER));
+        let second = chain.import(&next(&chain.view(), &[spend])).unwrap();
+        let view = chain.view();
+        let got = u64::try_from(second.block.totals.miner).unwrap();
+        assert_eq!((view.balance(&addr(3)).unwrap(), view.balance(&addr(9)).unwrap()), (MINER, got));
+        assert_eq!(u128::from(supply(&entries(&view))), first.block.totals.emitted + second.block.totals.emitted);
+    }
 }

@@ -344,3 +344,33 @@ fn a_reader_that_closes_the_pipe_is_no_failure() {
     drop(child.stdout.take());
     ended(child.wait_with_output().unwrap()).succeeds();
 }
+
+#[test]
+fn a_run_with_rewards_says_who_got_what_and_every_mode_agrees() {
+    let folder = tempfile::tempdir().unwrap();
+    let (miner, developer) = ("ab".repeat(32), "cd".repeat(32));
+    let rewarded = |order: &str, mode: &str| {
+        let db = format!("{order}-{mode}");
+        let of = ["--rewards", order, "--miner", &miner, "--developer", &developer];
+        let what = ["--db", &db, "--mode", mode, "--workload", "p2p-20", "--blocks", "1", "--txs", "40"];
+        run(folder.path(), &[&what[..], &of].concat()).json()
+    };
+    let plain = run(folder.path(), &["--db", "plain", "--workload", "p2p-20", "--blocks", "1", "--txs", "40"]).json();
+    assert_eq!(plain.get("rewards"), None);
+    for order in ["before", "after"] {
+        let sequential = rewarded(order, "sequential");
+        assert_ne!(sequential["state_digest"], plain["state_digest"]);
+        for mode in ["batching", "optimistic"] {
+            let summary = rewarded(order, mode);
+            assert_eq!(summary["state_digest"], sequential["state_digest"], "{order}, {mode}");
+            assert_eq!(summary["equal_to_sequential"], true);
+            let paid = &summary["rewards"];
+            assert_eq!((&paid["emitted"], &paid["developer"]), (&97_486_707.into(), &9_748_670.into()));
+            assert!(paid["miner"].as_u64().unwrap() > 87_738_037, "the fees come on top: {paid}");
+        }
+    }
+    // A reward is somebody's.
+    run(folder.path(), &["--rewards", "after"]).fails_with(&["--miner", "--developer"]);
+    run(folder.path(), &["--miner", &miner]).fails_with(&["--rewards"]);
+    run(folder.path(), &["--rewards", "after", "--developer", &developer, "--miner", "ab"]).fails_with(&["--miner"]);
+}

@@ -1,5 +1,6 @@
 //! Defects that parallel execution of this ledger had elsewhere (spec 10), one test an item, each on every executor.
-//! Items of rules that the ledger does not have (references, rewards, contracts, mining) have none.
+//! Items of rules that the ledger does not have (references, contracts, mining) have none; those of rewards have their
+//! own file.
 
 mod common;
 

@@ -41,7 +41,7 @@ fn a_chain_is_read_as_written() {
     let transactions = blocks[0].decode_transactions().unwrap();
     assert_eq!(transactions[1].transaction().nonce, 1);
     assert!(transactions[1].verify_signature());
-    assert_eq!(blocks[0].context(), crate::rules::BlockContext { chain_id: 3, timestamp: 1000, ..Default::default() });
+    assert_eq!(blocks[0].context(), BlockContext { chain_id: 3, timestamp: 1000, ..BlockContext::default() });
 }
 
 #[test]

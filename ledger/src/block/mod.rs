@@ -49,15 +49,11 @@ pub struct BlockDecodeError {
 }
 
 impl Block {
-    /// The surroundings that its transactions run in.
+    /// The surroundings that its transactions run in. Who is rewarded for it is no part of the block.
     #[must_use]
     pub fn context(&self) -> BlockContext {
-        BlockContext {
-            chain_id: self.chain_id,
-            height: self.number.saturating_sub(1),
-            timestamp: self.timestamp,
-            ..BlockContext::default()
-        }
+        let height = self.number.saturating_sub(1);
+        BlockContext { chain_id: self.chain_id, height, timestamp: self.timestamp, ..BlockContext::default() }
     }
 
     /// Decodes all transactions; they share the block's bytes.

@@ -1,6 +1,6 @@
 //! What the rules are told from outside: the switches, and the block's surroundings.
 
-use crate::types::Hash;
+use crate::types::{Address, Hash};
 
 use super::energy_constants::{BLOCKS_PER_DAY, BLOCKS_PER_DAY_DEVNET};
 
@@ -15,6 +15,16 @@ pub enum CreditVisibility {
     Deferred,
 }
 
+/// When a block's reward is credited (spec 7.3). Fees and gas are credited after the transactions in either order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RewardOrder {
+    /// Before the transactions, as in the older era. With [`CreditVisibility::Immediate`] the block's own transactions
+    /// can spend it; with [`CreditVisibility::Deferred`] it makes the accounts exist for them, and no more.
+    Before,
+    /// After the transactions, which see nothing of it.
+    After,
+}
+
 /// The switches of the rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LedgerConfig {
@@ -23,16 +33,20 @@ pub struct LedgerConfig {
     /// Whether [`Counter::Fees`](crate::state::Counter::Fees) is kept. The receipts carry the fees in any case;
     /// without the counter a block of transfers shares no key at all.
     pub fee_counter: bool,
+    /// Whether and when blocks are rewarded (spec 7.3). With `None` nobody is credited for a block, neither its
+    /// reward nor its fees, and the supply stays as it is. With an order, accepted blocks need a
+    /// [`Payout`](super::Payout), and their [`BlockContext`] says who is credited.
+    pub rewards: Option<RewardOrder>,
 }
 
 impl Default for LedgerConfig {
-    /// The vector rules: immediate credits, fees counted.
+    /// The vector rules: immediate credits, fees counted, nobody rewarded (spec 7.1).
     fn default() -> Self {
-        Self { credit_visibility: CreditVisibility::Immediate, fee_counter: true }
+        Self { credit_visibility: CreditVisibility::Immediate, fee_counter: true, rewards: None }
     }
 }
 
-/// The surroundings of a block.
+/// The surroundings of a block. By default those of the first block of a mainnet without rewards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BlockContext {
     /// 0 mainnet, 1 testnet, 2 stagenet, 3 devnet.
@@ -44,6 +58,12 @@ pub struct BlockContext {
     pub timestamp: u64,
     /// The block's hash. Contracts see it.
     pub hash: Hash,
+    /// Who made the block. Read with [`LedgerConfig::rewards`] only, like what follows.
+    pub miner: Address,
+    /// Who gets the developer's share of its reward.
+    pub developer: Address,
+    /// For a side block, the number of earlier side blocks of its height (spec 7.3); `None` on the main chain.
+    pub side_blocks: Option<u32>,
 }
 
 impl BlockContext {

@@ -17,9 +17,18 @@ pub enum FinishError<E> {
     /// ([`DeferredReader`](super::DeferredReader)): there the transaction itself was rejected.
     #[error("the credits of the block overflow the balance of {0}")]
     CreditOverflow(Address),
+    /// The reward, the fees or the gas of the block do not fit the balance of whom they are credited to (spec 7.3).
+    #[error("what the block earns overflows the balance of {0}")]
+    RewardOverflow(Address),
+    /// The reward does not fit the emitted supply. It cannot happen as long as nothing else changes the supply.
+    #[error("the reward of the block overflows the emitted supply")]
+    SupplyOverflow,
     /// A key holds a value of another kind.
     #[error("the value of account {0} is not an account")]
     Damaged(Address),
+    /// The emitted supply is not a number.
+    #[error("the value of the emitted supply is not a counter")]
+    DamagedSupply,
     /// The base failed.
     #[error("the state cannot be read: {0}")]
     Base(E),
@@ -32,7 +41,7 @@ pub enum FinishError<E> {
 /// else. On an error the changes are half merged and must be dropped.
 ///
 /// # Errors
-/// [`FinishError`], but not [`FinishError::Height`].
+/// [`FinishError::CreditOverflow`], [`FinishError::Damaged`] and [`FinishError::Base`].
 pub fn merge_pending_credits<E>(
     changes: &mut ChangeSet,
     mut base: impl FnMut(&Key) -> Result<Option<Value>, E>,
@@ -58,7 +67,8 @@ pub fn merge_pending_credits<E>(
 }
 
 /// Completes the changes of an accepted block: merges waiting credits ([`merge_pending_credits`]), raises the height
-/// by one, sets the time. A rejected block has no end: its changes are dropped.
+/// by one, sets the time. A rejected block has no end: its changes are dropped. Rewards are not part of it: a block
+/// that has one is settled before ([`Payout`](super::Payout)).
 ///
 /// # Errors
 /// [`FinishError`]; the changes must be dropped then.

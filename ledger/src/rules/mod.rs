@@ -13,8 +13,10 @@ mod fee;
 mod finish;
 mod freeze;
 mod multisig;
+mod payout;
 mod receipt;
 mod release;
+mod rewards;
 mod signature;
 mod source;
 mod transfers;
@@ -30,16 +32,25 @@ mod envelope_tests;
 #[cfg(test)]
 mod multisig_tests;
 #[cfg(test)]
+mod payout_tests;
+#[cfg(test)]
+mod rewards_tests;
+#[cfg(test)]
 mod transfers_tests;
 
-pub use context::{BlockContext, CreditVisibility, LedgerConfig};
+pub use context::{BlockContext, CreditVisibility, LedgerConfig, RewardOrder};
 pub use deferred::{DeferredReader, deferred_base};
 pub use energy_constants::{
     BLOCKS_PER_DAY, BLOCKS_PER_DAY_DEVNET, MAX_DAYS, MAX_PENDING_UNFREEZES, MIN_DAYS, UNFREEZE_DAYS,
 };
 pub use fee::{FEE_PER_KB, FEE_PER_MULTISIG_SIGNATURE, FEE_PER_TRANSFER, required_fee};
 pub use finish::{FinishError, end_of_block, finish_block, merge_pending_credits};
+pub use payout::{Payout, RewardedReader, RewardedValue, miner_earnings};
 pub use receipt::{BlockTotals, Receipt};
+pub use rewards::{
+    BLOCK_TIME_MS, BlockReward, DEVELOPER_CHANGE_HEIGHT, EMISSION_SHIFT, GAS_BURN_PERCENT, MAX_SUPPLY, REWARD_DIVISOR,
+    base_reward, block_reward, developer_percent, miner_gas_share, side_block_percent,
+};
 pub use transfers::{MAX_EXTRA_DATA_BYTES, MAX_EXTRA_DATA_TOTAL_BYTES};
 
 use weft_engine::{AddError, Outcome, StateView, Stop, Touch, Vm};

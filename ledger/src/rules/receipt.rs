@@ -2,6 +2,8 @@
 
 use crate::error::TosError;
 
+use super::Payout;
+
 /// What became of one transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Receipt {
@@ -21,7 +23,7 @@ impl Receipt {
     }
 }
 
-/// Sums over one block's receipts.
+/// Sums over one block's receipts, and its reward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BlockTotals {
     /// Transactions that succeeded.
@@ -32,10 +34,16 @@ pub struct BlockTotals {
     pub fees: u128,
     /// Burned in this block, atomic units.
     pub burned: u128,
+    /// New supply, atomic units (spec 7.3). This and what follows is 0 where blocks are not rewarded.
+    pub emitted: u128,
+    /// What the miner got, atomic units: of the reward, the fees, and of the gas.
+    pub miner: u128,
+    /// What the developer got, atomic units.
+    pub developer: u128,
 }
 
 impl BlockTotals {
-    /// Sums up.
+    /// Sums up the receipts. The rewards are not theirs: [`with_payout`](Self::with_payout).
     #[must_use]
     pub fn of<'a>(receipts: impl IntoIterator<Item = &'a Receipt>) -> Self {
         receipts.into_iter().fold(Self::default(), |mut totals, receipt| {
@@ -46,5 +54,17 @@ impl BlockTotals {
             totals.burned += u128::from(receipt.burned);
             totals
         })
+    }
+
+    /// These totals with the reward of the block, whose fees and gas earned the miner `earned`.
+    #[must_use]
+    pub fn with_payout(self, payout: &Payout, earned: u128) -> Self {
+        let reward = payout.reward();
+        Self {
+            emitted: u128::from(reward.emitted),
+            miner: u128::from(reward.miner).saturating_add(earned),
+            developer: u128::from(reward.developer),
+            ..self
+        }
     }
 }

@@ -8,7 +8,7 @@ use crate::types::{Address, Hash};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Counter {
-    /// Emitted supply, atomic units. No rule of spec 5 changes it.
+    /// Emitted supply, atomic units. No rule of spec 5 changes it; rewards do (spec 7.3).
     TotalSupply = 0,
     /// Sum of all burns, atomic units.
     TotalBurned = 1,
@@ -19,7 +19,7 @@ pub enum Counter {
     BlockHeight = 3,
     /// Time of the last block.
     Timestamp = 4,
-    /// Sum of all TOS fees since the state began, credited to nobody (spec 4.3). Not exported, and saturating: no
+    /// Sum of all TOS fees since the state began, whoever got them (spec 4.3, 7.3). Not exported, and saturating: no
     /// rule may fail because of it. The fees of one block are the sum over its receipts.
     Fees = 5,
     /// Sum of the gas of contract calls that was burned, in atomic units. Kept apart from [`Counter::TotalBurned`],

@@ -4,6 +4,7 @@ mod compare;
 mod conformance;
 mod generate;
 mod genesis;
+mod rewards;
 mod run;
 mod table;
 

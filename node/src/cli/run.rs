@@ -18,12 +18,13 @@ use weft_node::chain::{Chain, ChainView, Genesis, SnapshotReader};
 use weft_node::codec::{LedgerCodec, SCHEMA};
 use weft_node::compare::median;
 use weft_node::executor::{
-    BatchingExecutor, BlockExecutor, BlockInput, ExecutedBlock, ExecutorSettings, OptimisticExecutor,
-    SequentialExecutor, SharedState, UNIT_LENGTH,
+    BatchingExecutor, BlockExecutor, BlockInput, ExecutedBlock, OptimisticExecutor, SequentialExecutor, SharedState,
+    UNIT_LENGTH,
 };
 use weft_node::workload::{Generator, Workload, WorkloadBuilder};
 use weft_storage::{RedbStore, StateStore};
 
+use super::rewards::{Paid, RewardArguments};
 use super::{
     CliError, ModeArgument, default_threads, from_one_to, genesis, grouped, print, progress_bar, table, threads,
     transactions,
@@ -67,6 +68,8 @@ pub(super) struct Arguments {
     /// Transactions of a unit of speculation
     #[arg(long, default_value_t = UNIT_LENGTH, value_parser = from_one_to(1_000_000))]
     unit_length: usize,
+    #[command(flatten)]
+    rewards: RewardArguments,
     /// Prints JSON
     #[arg(long)]
     json: bool,
@@ -148,6 +151,9 @@ struct Summary {
     validations_per_transaction: f64,
     cores: f64,
     hottest_keys: Vec<(String, usize)>,
+    /// Only where blocks are rewarded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rewards: Option<Paid>,
     block_digest: String,
     state_digest: String,
     equal_to_sequential: Option<bool>,
@@ -161,11 +167,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
     let store: RedbStore<Key, Value, LedgerCodec> = RedbStore::open(&arguments.db, SCHEMA)?;
     let store: Arc<dyn StateStore<Key, Value>> = Arc::new(store);
     let executor: Arc<dyn BlockExecutor> = executor(arguments, &pool).into();
-    let chain = Chain::open(store, Box::new(Arc::clone(&executor)))?;
+    let chain =
+        Chain::open(store, Box::new(Arc::clone(&executor)))?.with_beneficiaries(arguments.rewards.beneficiaries());
     begin(&chain, &genesis, &arguments.db)?;
     source.resume(&chain.view())?;
     let sequential =
-        (arguments.mode != ModeArgument::Sequential).then(|| SequentialExecutor::new(ExecutorSettings::default()));
+        (arguments.mode != ModeArgument::Sequential).then(|| SequentialExecutor::new(arguments.rewards.settings()));
 
     let mut summary = Summary {
         database: arguments.db.display().to_string(),
@@ -174,7 +181,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
         first_block: chain.view().head().number + 1,
         ..Summary::default()
     };
-    let mut tally = Tally::default();
+    let mut tally = Tally { paid: arguments.rewards.paid(), ..Tally::default() };
     let wanted = if arguments.file.is_some() && arguments.blocks == 0 { u64::MAX } else { arguments.blocks };
     let bar = progress_bar(if wanted == u64::MAX { 0 } else { wanted }, "blocks", arguments.json);
     let mut blocks = Vec::new();
@@ -205,7 +212,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
 }
 
 fn executor(arguments: &Arguments, pool: &Arc<WorkerPool>) -> Box<dyn BlockExecutor> {
-    let settings = ExecutorSettings::default();
+    let settings = arguments.rewards.settings();
     let optimistic = |mode| {
         let config = Config {
             mode,
@@ -259,7 +266,7 @@ fn one_block(
         // Decoded anew for every run: what is known of signatures is remembered with the transaction.
         let transactions = block.decode_transactions().map_err(|error| format!("block {}: {error}", block.number))?;
         let parent_digest = Hash(view.head().digest);
-        Ok(BlockInput { context: block.context(), transactions: transactions.into(), parent_digest })
+        Ok(BlockInput { context: chain.context(block), transactions: transactions.into(), parent_digest })
     };
     let seconds = |executed: &ExecutedBlock| (executed.costs.signatures + executed.costs.execution).as_secs_f64();
     let (mut alone, mut together) = (Vec::new(), Vec::new());
@@ -309,6 +316,7 @@ struct Tally {
     cpu: Duration,
     wall: Duration,
     keys: HashMap<Key, usize>,
+    paid: Option<Paid>,
 }
 
 impl Tally {
@@ -318,6 +326,9 @@ impl Tally {
         let per_unit = metrics.transactions as f64 / metrics.units.max(1) as f64;
         self.executions += (metrics.executions as f64 * per_unit) as u64;
         self.validations += (metrics.validations as f64 * per_unit) as u64;
+        if let Some(paid) = &mut self.paid {
+            paid.add(&block.totals);
+        }
         self.cpu += block.costs.cpu;
         self.wall += block.costs.signatures + block.costs.execution;
         for (key, writers) in &metrics.hottest_keys {
@@ -343,6 +354,7 @@ impl Tally {
         summary.executions_per_transaction = rate(self.executions as f64, count);
         summary.validations_per_transaction = rate(self.validations as f64, count);
         summary.cores = rate(self.cpu.as_secs_f64(), self.wall.as_secs_f64());
+        summary.rewards = self.paid;
         let mut keys: Vec<_> = self.keys.into_iter().collect();
         keys.sort_unstable_by_key(|(key, writers)| (std::cmp::Reverse(*writers), *key));
         keys.truncate(HOTTEST);
@@ -396,6 +408,7 @@ fn in_a_table(summary: &Summary) -> String {
         let label = if at == 0 { "hottest keys" } else { "" };
         pairs.push((label, format!("{key}  written by {} units", grouped(*writers as u64))));
     }
+    pairs.extend(summary.rewards.iter().flat_map(Paid::rows));
     pairs.push(("digest of the chain", summary.block_digest.clone()));
     pairs.push(("digest of the state", summary.state_digest.clone()));
     if let Some(equal) = summary.equal_to_sequential {

@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use weft_engine::{BlockEnd, BlockPolicy, Config, Mode, OnRejected, WorkerPool};
 use weft_ledger::crypto::{KeyPair, Signature};
-use weft_ledger::rules::{BlockContext, BlockTotals, CreditVisibility, LedgerConfig};
+use weft_ledger::rules::{BlockContext, BlockTotals, CreditVisibility, LedgerConfig, RewardOrder};
 use weft_ledger::state::{Account, Counter, Key, Value, apply_changes};
 use weft_ledger::wire::{BurnPayload, EnergyPayload, FeeType, MultisigPayload, Payload, Transaction, Transfer};
 use weft_ledger::{Address, Hash, SignedTransaction, TosError};
@@ -152,13 +152,45 @@ pub(crate) fn all_settings() -> [ExecutorSettings; 4] {
     [rejecting(), skipping(), deferred(rejecting()), deferred(skipping())]
 }
 
+/// These settings, with rewards.
+pub(crate) fn rewarded(order: RewardOrder, settings: ExecutorSettings) -> ExecutorSettings {
+    let ledger = LedgerConfig { rewards: Some(order), ..settings.ledger };
+    ExecutorSettings { ledger, ..settings }
+}
+
+/// Both orders of rewards under both credit visibilities.
+pub(crate) fn all_rewarded(settings: ExecutorSettings) -> [ExecutorSettings; 4] {
+    let [before, after] = [RewardOrder::Before, RewardOrder::After].map(|order| rewarded(order, settings));
+    [before, after, deferred(before), deferred(after)]
+}
+
+/// What the miner and the developer get of the first block's 97,486,707 units.
+pub(crate) const MINER: u64 = 87_738_037;
+pub(crate) const DEVELOPER: u64 = 9_748_670;
+
+/// A block of these.
+pub(crate) fn rewarding(miner: u64, developer: u64) -> BlockContext {
+    BlockContext { miner: addr(miner), developer: addr(developer), ..context() }
+}
+
+/// The emitted supply.
+pub(crate) fn supply(state: &State) -> u64 {
+    counter(state, Counter::TotalSupply)
+}
+
 pub(crate) type Contender = (String, Box<dyn BlockExecutor>);
 
-/// Every parallel executor in every configuration. Made once for each settings: threads cost more than small blocks.
+/// Every parallel executor in every configuration. Made once for each settings and kept to the end of the process:
+/// threads cost more than small blocks.
 pub(crate) fn contenders(settings: ExecutorSettings) -> &'static [Contender] {
-    static MADE: OnceLock<Vec<(ExecutorSettings, Vec<Contender>)>> = OnceLock::new();
-    let made = MADE.get_or_init(|| all_settings().into_iter().map(|settings| (settings, make(settings))).collect());
-    made.iter().find(|(of, _)| *of == settings).map(|(_, made)| &made[..]).expect("one of the four settings")
+    static MADE: Mutex<Vec<(ExecutorSettings, &'static [Contender])>> = Mutex::new(Vec::new());
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, known)) = made.iter().find(|(of, _)| *of == settings) {
+        return known;
+    }
+    let new: &'static [Contender] = make(settings).leak();
+    made.push((settings, new));
+    new
 }
 
 fn make(settings: ExecutorSettings) -> Vec<Contender> {
@@ -204,13 +236,28 @@ pub(crate) fn comparable(block: &ExecutedBlock) -> Comparable {
 /// A block of `transactions`. What is known of their signatures is what the given ones know: each executor gets
 /// copies of its own, so that none lives on what another has checked.
 pub(crate) fn input(transactions: &[SignedTransaction]) -> BlockInput {
-    BlockInput { context: context(), transactions: transactions.into(), parent_digest: Hash([7; 32]) }
+    input_in(context(), transactions)
+}
+
+/// As [`input`], in these surroundings.
+pub(crate) fn input_in(context: BlockContext, transactions: &[SignedTransaction]) -> BlockInput {
+    BlockInput { context, transactions: transactions.into(), parent_digest: Hash([7; 32]) }
 }
 
 /// Executes sequentially and by every other executor, and gives the result on which all agree.
 pub(crate) fn agree(settings: ExecutorSettings, state: &State, transactions: &[SignedTransaction]) -> Comparable {
+    agree_in(settings, context(), state, transactions)
+}
+
+/// As [`agree`], in these surroundings.
+pub(crate) fn agree_in(
+    settings: ExecutorSettings,
+    context: BlockContext,
+    state: &State,
+    transactions: &[SignedTransaction],
+) -> Comparable {
     let state: SharedState = Arc::new(MapReader(state.clone()));
-    agree_on(settings, &state, transactions)
+    agree_on_in(settings, context, &state, transactions)
 }
 
 pub(crate) fn agree_on(
@@ -218,10 +265,19 @@ pub(crate) fn agree_on(
     state: &SharedState,
     transactions: &[SignedTransaction],
 ) -> Comparable {
-    let expected = SequentialExecutor::new(settings).execute(&input(transactions), state);
+    agree_on_in(settings, context(), state, transactions)
+}
+
+fn agree_on_in(
+    settings: ExecutorSettings,
+    context: BlockContext,
+    state: &SharedState,
+    transactions: &[SignedTransaction],
+) -> Comparable {
+    let expected = SequentialExecutor::new(settings).execute(&input_in(context, transactions), state);
     let expected = comparable(&expected.expect("sequential execution has a result"));
     for (name, executor) in contenders(settings) {
-        let block = executor.execute(&input(transactions), state);
+        let block = executor.execute(&input_in(context, transactions), state);
         let got = comparable(&block.unwrap_or_else(|error| panic!("{name}: {error}")));
         assert_same(name, &got, &expected);
     }
