@@ -10,12 +10,14 @@
 mod host;
 mod limits;
 mod module;
+mod sbpf;
 
 pub use host::{
     BlockData, CallData, Environment, Event, Host, Interrupted, InvokeError, Invoked, StorageFull, TransferError,
 };
 pub use limits::Limits;
 pub use module::Module;
+pub use sbpf::{SbpfVm, Settings};
 
 use std::fmt::Debug;
 
