@@ -153,6 +153,14 @@ impl<V: Value> Overlay<V> {
                         Change::Add(first)
                     }
                 },
+                // A rollback brings back a delta whose base has become a value in the meantime.
+                (Some(Change::Set(value)), Change::Add(delta)) => match V::apply(value.as_ref(), &delta) {
+                    Ok(sum) => Change::Set(Some(sum)),
+                    Err(_) => {
+                        whole = false;
+                        Change::Set(value)
+                    }
+                },
                 (_, running) => running,
             });
         }
