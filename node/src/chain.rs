@@ -167,11 +167,11 @@ impl Chain {
         Self { beneficiaries, ..self }
     }
 
-    /// The surroundings in which this chain executes `block`.
+    /// The surroundings in which this chain executes `block`, whose id is `hash`.
     #[must_use]
-    pub fn context(&self, block: &Block) -> BlockContext {
+    pub fn context(&self, block: &Block, hash: Hash) -> BlockContext {
         let Beneficiaries { miner, developer } = self.beneficiaries;
-        BlockContext { miner, developer, ..block.context() }
+        BlockContext { hash, miner, developer, ..block.context() }
     }
 
     /// Gives an empty chain its first state, as block 0.
@@ -234,8 +234,11 @@ impl Chain {
         if let Some(expected) = chain_id.filter(|chain_id| *chain_id != block.chain_id) {
             return Err(ImportError::ChainId { block: number, expected, got: block.chain_id });
         }
+        let start = Instant::now();
+        let (body, hash) = encode_block(block).map_err(|source| ImportError::Encode { block: number, source })?;
+        let encode = start.elapsed();
         let input = BlockInput {
-            context: self.context(block),
+            context: self.context(block, hash),
             transactions: transactions.into(),
             parent_digest: Hash(head.digest),
         };
@@ -252,12 +255,11 @@ impl Chain {
             return Err(ImportError::Digest { block: number, expected, got: executed.digest });
         }
         let start = Instant::now();
-        let body = encode_block(block).map_err(|source| ImportError::Encode { block: number, source })?;
         self.store
             .commit(BlockCommit { number, digest: executed.digest.0, body: &body, changes: &executed.changes })
             .map_err(storage)?;
         tracing::debug!(number, transactions = input.transactions.len(), "block committed");
-        Ok(ImportedBlock { block: executed, decode, commit: start.elapsed() })
+        Ok(ImportedBlock { block: executed, decode, commit: encode + start.elapsed() })
     }
 
     fn view_of(&self, snapshot: &Arc<dyn Snapshot<Key, Value>>) -> ChainView {
@@ -280,12 +282,12 @@ impl std::fmt::Debug for Chain {
     }
 }
 
-/// A block as it is kept: a chain file of its own.
-fn encode_block(block: &Block) -> Result<Vec<u8>, ChainFileError> {
+/// A block as it is kept, a chain file of its own; and its id.
+fn encode_block(block: &Block) -> Result<(Vec<u8>, Hash), ChainFileError> {
     let bytes: usize = block.transactions.iter().map(|wire| wire.as_slice().len() + 4).sum();
     let mut writer = BlockWriter::new(Vec::with_capacity(bytes + 256), block.chain_id)?;
-    writer.write(block)?;
-    writer.finish()
+    let id = writer.write(block)?;
+    Ok((writer.finish()?, id))
 }
 
 /// A snapshot as the executors read it.

@@ -92,7 +92,7 @@ impl VectorRunner {
                     BlockInput { context: *context, transactions: transactions.into(), parent_digest: Hash([0; 32]) };
                 let state: Arc<dyn StateReader<Key, Value> + Send + Sync> = Arc::new(MapState(state.clone()));
                 let executed = executor.execute(&block, &state)?;
-                let receipts = executed.receipts().copied().collect();
+                let receipts = executed.receipts().cloned().collect();
                 // The vectors' own rules decide on height and time: a single transaction is no block.
                 let ends_block = |key: &Key| matches!(key, Key::Counter(Counter::BlockHeight | Counter::Timestamp));
                 let changes = executed.changes.into_iter().filter(|(key, _)| !ends_block(key));

@@ -351,6 +351,8 @@ fn named_accounts(transaction: &Transaction, name: &mut dyn FnMut(Address)) {
         Payload::Energy(EnergyPayload::FreezeTosDelegate { delegations, .. }) => {
             delegations.iter().for_each(|delegation| name(delegation.delegatee));
         }
+        // Two calls of one contract conflict (spec 10, item 35). Whom the contract pays cannot be named.
+        Payload::InvokeContract(payload) => name(Address(payload.contract.0)),
         _ => {}
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::{Value as Json, json};
 use weft::weft;
 use weft_ledger::crypto::{KeyPair, Signature};
-use weft_ledger::wire::{BurnPayload, DeployContractPayload, FeeType, Payload, Transaction};
+use weft_ledger::wire::{BurnPayload, FeeType, Payload, Transaction};
 use weft_ledger::{Hash, SignedTransaction, hex};
 use weft_node::conformance::{Tally, VectorMode, VectorRunner};
 
@@ -36,15 +36,24 @@ fn vector(name: &str, payload: Payload, expected: &Json) -> Json {
     })
 }
 
-/// A burn that is right, one that is expected to fail but does not, and a contract.
+/// A burn that is right, one that is expected to fail but does not, and one of a type without rules.
 fn vectors() -> [Json; 3] {
     let burn = || Payload::Burn(BurnPayload { asset: Hash::default(), amount: 5 });
-    let module = DeployContractPayload { module: b"\x7fELF".to_vec().into(), constructor: None };
     [
         vector("right", burn(), &json!({ "success": true, "error_code": 0 })),
         vector("wrong", burn(), &json!({ "success": false, "error_code": 0x0300 })),
-        vector("contract", Payload::DeployContract(module.into()), &json!({ "success": true, "error_code": 0 })),
+        name_vector(),
     ]
+}
+
+/// The registration of a name: decodes, and has no rules.
+fn name_vector() -> Json {
+    let mut vector =
+        vector("name", Payload::Burn(BurnPayload { asset: Hash::default(), amount: 5 }), &json!({ "success": true }));
+    let wire = vector["input"]["wire_hex"].as_str().unwrap().to_owned();
+    // Version, chain and source, then the opcode and the payload of the burn, 40 bytes.
+    vector["input"]["wire_hex"] = json!(format!("{}1503616263{}", &wire[..68], &wire[68 + 2 + 80..]));
+    vector
 }
 
 fn write(path: &Path, vectors: &[Json]) {
@@ -54,7 +63,7 @@ fn write(path: &Path, vectors: &[Json]) {
 #[test]
 fn a_failing_vector_fails_the_command_and_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let [right, wrong, contract] = vectors();
+    let [right, wrong, name] = vectors();
     write(&folder.path().join("a.json"), &[right.clone(), wrong]);
     for mode in ["sequential", "batching", "optimistic", "auto"] {
         let ran = weft(folder.path(), &["conformance", "a.json", "--mode", mode, "--threads", "2", "--repeat", "3"]);
@@ -62,19 +71,19 @@ fn a_failing_vector_fails_the_command_and_is_named() {
         assert!(ran.out.contains("a.json: 1 passed, 1 FAILED") && ran.out.contains("FAILED wrong: "), "{}", ran.out);
         ran.fails_silently();
     }
-    write(&folder.path().join("a.json"), &[right, contract]);
+    write(&folder.path().join("a.json"), &[right, name]);
     let ran = weft(folder.path(), &["conformance", "a.json"]).succeeds();
     assert_eq!(ran.out.lines().last(), Some("1 passed, 0 failed, 1 skipped"));
-    assert!(ran.out.contains("not supported: contract (deploy_contract"), "{}", ran.out);
+    assert!(ran.out.contains("not supported: name (opcode 21"), "{}", ran.out);
 }
 
 #[test]
 fn folders_are_searched_and_json_says_the_same() {
     let folder = tempfile::tempdir().unwrap();
-    let [right, wrong, contract] = vectors();
+    let [right, wrong, name] = vectors();
     std::fs::create_dir_all(folder.path().join("all/below")).unwrap();
     write(&folder.path().join("all/b.json"), std::slice::from_ref(&right));
-    write(&folder.path().join("all/below/c.json"), &[right, wrong, contract]);
+    write(&folder.path().join("all/below/c.json"), &[right, wrong, name]);
     std::fs::write(folder.path().join("all/README.md"), "no vectors").unwrap();
     let ran = weft(folder.path(), &["conformance", "all", "--json"]);
     let report: Json = serde_json::from_str(&ran.out).unwrap();

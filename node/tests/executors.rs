@@ -10,8 +10,7 @@ use weft_engine::{BlockEnd, Config, Mode, OnRejected};
 use weft_ledger::rules::BlockContext;
 use weft_ledger::state::{Account, Counter, EnergyResource, Key, Value};
 use weft_ledger::wire::{
-    Delegation, DeployContractPayload, EnergyPayload, InvokeContractPayload, MultiSig, Payload, SignerSignature,
-    Transaction,
+    Delegation, EnergyPayload, InvokeContractPayload, MultiSig, Payload, SignerSignature, Transaction,
 };
 use weft_ledger::{COIN, Hash, SignedTransaction, TosError};
 use weft_node::executor::{BlockExecutor, ExecuteError, OptimisticExecutor, SequentialExecutor, SharedState};
@@ -49,8 +48,8 @@ fn a_signed_block_gives_the_same_on_every_executor() {
     assert_eq!((block.end, block.totals.accepted), (BlockEnd::Complete, 50));
 }
 
-/// A contract call and a deployment, which the ledger has no rules for yet.
-fn contract_types() -> [Payload; 2] {
+/// A call of a contract that is not there.
+fn call_of_nothing() -> Payload {
     let call = InvokeContractPayload {
         contract: Hash([9; 32]),
         deposits: Vec::new(),
@@ -58,13 +57,11 @@ fn contract_types() -> [Payload; 2] {
         max_gas: 1000,
         parameters: Vec::new(),
     };
-    let deployment = DeployContractPayload { module: b"\x7fELF".to_vec().into(), constructor: None };
-    [Payload::InvokeContract(call.into()), Payload::DeployContract(deployment.into())]
+    Payload::InvokeContract(call.into())
 }
 
 /// One invalid transaction of each kind from an account with this nonce, and its error.
 fn invalid(source: u64, nonce: u64) -> Vec<(SignedTransaction, TosError)> {
-    let [call, deployment] = contract_types();
     let payment = || draft(source, nonce, pay(201, 1));
     let mut kinds = vec![
         (badly_signed(source, nonce, pay(201, 1)), TosError::InvalidSignature),
@@ -72,8 +69,8 @@ fn invalid(source: u64, nonce: u64) -> Vec<(SignedTransaction, TosError)> {
         (tx(source, nonce, pay(201, u64::MAX - FEE)), TosError::InsufficientBalance),
         (tx(250, 0, pay(201, 1)), TosError::AccountNotFound),
         (trusted(Transaction { chain_id: 0, ..payment() }), TosError::InvalidType),
-        (tx(source, nonce, call), TosError::NotImplemented),
-        (tx(source, nonce, deployment), TosError::NotImplemented),
+        (tx(source, nonce, call_of_nothing()), TosError::ContractNotFound),
+        (tx(source, nonce, register_name()), TosError::NotImplemented),
     ];
     if nonce > 0 {
         kinds.push((tx(source, nonce - 1, pay(201, 1)), TosError::NonceTooLow));
@@ -261,7 +258,7 @@ fn action() -> impl Strategy<Value = Action> {
         1 => (who(), Just(COIN)).prop_map(delegate),
         1 => amount().prop_map(move |amount| Payload::Energy(unfreeze(amount))),
         1 => Just(Payload::Energy(EnergyPayload::WithdrawUnfrozen)),
-        1 => (0..2_usize).prop_map(|at| contract_types()[at].clone()),
+        1 => any::<bool>().prop_map(|call| if call { call_of_nothing() } else { register_name() }),
     ];
     (who(), prop_oneof![9 => Just(0_u64), 1 => 1..3_u64], prop::bool::weighted(0.2), prop::bool::weighted(0.2), payload)
         .prop_map(|(source, skew, with_energy, co_signed, payload)| Action {

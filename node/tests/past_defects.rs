@@ -11,9 +11,7 @@ use common::*;
 use weft_engine::BlockEnd;
 use weft_ledger::rules::BlockContext;
 use weft_ledger::state::{Account, Counter, Key, Value};
-use weft_ledger::wire::{
-    Delegation, DeployContractPayload, EnergyPayload, FeeType, MultisigPayload, Payload, Transaction,
-};
+use weft_ledger::wire::{Delegation, EnergyPayload, FeeType, MultisigPayload, Payload, Transaction};
 use weft_ledger::{COIN, Hash, SignedTransaction, TosError};
 use weft_node::executor::{BlockExecutor, BlockInput, SequentialExecutor, SharedState};
 use weft_storage::LatencyReader;
@@ -174,8 +172,7 @@ fn every_rule_of_a_type_holds_in_every_mode() {
 /// Item 14: what has no rules is refused, not dropped, and the others keep their places.
 #[test]
 fn an_unsupported_type_drops_no_transaction() {
-    let deployment = DeployContractPayload { module: b"\x7fELF".to_vec().into(), constructor: None };
-    let transactions = [tx(1, 0, pay(2, 1)), tx(1, 1, Payload::DeployContract(deployment.into())), tx(1, 1, pay(2, 1))];
+    let transactions = [tx(1, 0, pay(2, 1)), tx(1, 1, register_name()), tx(1, 1, pay(2, 1))];
     let start = state(&[(1, COIN)]);
     assert_eq!(errors(&agree(skipping(), &start, &transactions)), [None, Some(TosError::NotImplemented), None]);
     assert_eq!(agree(rejecting(), &start, &transactions).rejection, Some((1, TosError::NotImplemented)));

@@ -6,8 +6,8 @@ use super::*;
 use crate::Hash;
 use crate::rules::{LedgerConfig, TosVm};
 use crate::testing::sequential::execute_block;
-use crate::testing::{FEE, addr, pay, sign, unsigned};
-use crate::wire::{DeployContractPayload, Transaction};
+use crate::testing::{FEE, addr, pay, register_name, sign, unsigned};
+use crate::wire::Transaction;
 
 fn run(
     transactions: &[SignedTransaction],
@@ -151,9 +151,8 @@ fn structured_multisig_says_what_the_wire_cannot() {
 }
 
 #[test]
-fn contract_types_never_pass() {
-    let module = Box::new(DeployContractPayload { module: (*b"\x7fELF").into(), constructor: None });
-    let transaction = unsigned(2, Payload::DeployContract(module));
+fn types_without_rules_never_pass() {
+    let transaction = unsigned(2, register_name(2));
     let mut case = payment();
     case["input"]["wire_hex"] = json!(hex_of(transaction.clone()));
     // Not even where the refusal happens to be what is expected.

@@ -240,8 +240,6 @@ impl RawCase {
             Some(state) => state.load().map_err(|reason| failed(format!("`pre_state`: {reason}")))?,
             None => (BTreeMap::new(), BlockContext::default()),
         };
-        // Also where the bytes do not decode: a vector of a type without rules has not passed because of that.
-        items.iter().try_for_each(names_supported_type)?;
         // Everything is decoded before anything is executed (spec 7.1).
         let decoded: Result<Vec<_>, TosError> = items.iter().map(structured::transaction).collect();
         let (result, post) = match decoded {
@@ -267,27 +265,11 @@ impl RawCase {
     }
 }
 
-/// By the name of the type in the vector's JSON, where there is one.
-fn names_supported_type(item: &Json) -> Result<(), Verdict> {
-    match item.pointer("/tx/tx_type").and_then(Json::as_str) {
-        Some(name @ ("invoke_contract" | "deploy_contract")) => Err(no_contracts(name)),
-        _ => Ok(()),
-    }
-}
-
-fn no_contracts(name: &str) -> Verdict {
-    Verdict::NotSupported { why: format!("{name}: contract types come with the contract machine") }
-}
-
 fn supported(transactions: &[SignedTransaction]) -> Result<(), Verdict> {
     for signed in transactions {
-        let why = match &signed.transaction().payload {
-            Payload::InvokeContract(_) => return Err(no_contracts("invoke_contract")),
-            Payload::DeployContract(_) => return Err(no_contracts("deploy_contract")),
-            Payload::Opaque(opaque) => format!("opcode {} has no rules here", opaque.kind().opcode()),
-            _ => continue,
-        };
-        return Err(Verdict::NotSupported { why });
+        if let Payload::Opaque(opaque) = &signed.transaction().payload {
+            return Err(Verdict::NotSupported { why: format!("opcode {} has no rules here", opaque.kind().opcode()) });
+        }
     }
     Ok(())
 }

@@ -6,6 +6,7 @@
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+use crate::contract::Module;
 use crate::crypto::Signature;
 use crate::error::TosError;
 use crate::hex;
@@ -279,7 +280,7 @@ impl JsonDeploy {
             }
             None => None,
         };
-        Ok(DeployContractPayload { module: module.into(), constructor })
+        Ok(DeployContractPayload { module: Module::new(module), constructor })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::types::{Address, Hash};
 
+use super::contract::ContractIds;
 use super::energy_constants::{BLOCKS_PER_DAY, BLOCKS_PER_DAY_DEVNET};
 
 /// When a credit can be spent (spec 7.2).
@@ -37,12 +38,19 @@ pub struct LedgerConfig {
     /// reward nor its fees, and the supply stays as it is. With an order, accepted blocks need a
     /// [`Payout`](super::Payout), and their [`BlockContext`] says who is credited.
     pub rewards: Option<RewardOrder>,
+    /// How a contract's id is derived.
+    pub contract_ids: ContractIds,
 }
 
 impl Default for LedgerConfig {
     /// The vector rules: immediate credits, fees counted, nobody rewarded (spec 7.1).
     fn default() -> Self {
-        Self { credit_visibility: CreditVisibility::Immediate, fee_counter: true, rewards: None }
+        Self {
+            credit_visibility: CreditVisibility::Immediate,
+            fee_counter: true,
+            rewards: None,
+            contract_ids: ContractIds::ModuleHash,
+        }
     }
 }
 

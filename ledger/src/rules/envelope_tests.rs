@@ -1,5 +1,6 @@
 //! Steps 0 to 9 and 11 of spec 4.1, and which of two failures wins.
 
+use crate::contract::Module;
 use crate::crypto::Signature;
 use crate::error::TosError;
 use weft_engine::Touch;
@@ -7,7 +8,7 @@ use weft_engine::Touch;
 use crate::rules::{BlockTotals, Receipt, required_fee};
 use crate::signed::{SignatureState, SignedTransaction};
 use crate::state::{Account, Counter, EnergyResource, Key};
-use crate::testing::{FEE, World, addr, pay, sign, transfer, unsigned};
+use crate::testing::{FEE, World, addr, pay, register_name, sign, transfer, unsigned};
 use crate::types::Hash;
 use crate::wire::{
     BurnPayload, DeployContractPayload, EnergyPayload, FeeType, InvokeContractPayload, Payload, Transaction,
@@ -57,7 +58,7 @@ fn the_minimum_fee_is_exact() {
     assert_eq!(required_fee(&signed), 15_000);
     assert_eq!(fails(&world, 2, Transaction { fee: 14_999, ..unsigned(2, pay(3, 1)) }), TosError::InsufficientFee);
     let receipt = world.submit(2, Transaction { fee: 15_000, ..unsigned(2, pay(3, 1)) }).unwrap();
-    assert_eq!(receipt, Receipt { result: Ok(()), fee: 15_000, burned: 0 });
+    assert_eq!(receipt, Receipt { result: Ok(()), fee: 15_000, burned: 0, contract: None });
     assert_eq!(world.balance(2), 1_000_000 - 15_001);
 }
 
@@ -165,6 +166,14 @@ fn a_signature_is_checked_once_and_trust_skips_it() {
 
 #[test]
 fn types_without_rules_are_refused_after_the_envelope() {
+    let world = world();
+    assert_eq!(fails(&world, 2, unsigned(2, register_name(2))), TosError::NotImplemented);
+    let late = Transaction { nonce: 1, ..unsigned(2, register_name(2)) };
+    assert_eq!(fails(&world, 2, late), TosError::NonceTooHigh);
+}
+
+#[test]
+fn a_deployment_has_a_minimum_fee_and_a_call_has_none() {
     let invoke = Payload::InvokeContract(Box::new(InvokeContractPayload {
         contract: Hash::default(),
         deposits: vec![],
@@ -172,16 +181,10 @@ fn types_without_rules_are_refused_after_the_envelope() {
         max_gas: 0,
         parameters: vec![],
     }));
-    let module = Box::new(DeployContractPayload { module: (*b"\x7fELF").into(), constructor: None });
+    let module = Box::new(DeployContractPayload { module: Module::new(*b"\x7fELF"), constructor: None });
     let deploy = Payload::DeployContract(module);
     let world = world();
-    for payload in [&invoke, &deploy] {
-        assert_eq!(fails(&world, 2, unsigned(2, payload.clone())), TosError::NotImplemented);
-        let late = Transaction { nonce: 1, ..unsigned(2, payload.clone()) };
-        assert_eq!(fails(&world, 2, late), TosError::NonceTooHigh);
-    }
-    // A call has no minimum fee, a deployment has.
-    assert_eq!(fails(&world, 2, Transaction { fee: 0, ..unsigned(2, invoke) }), TosError::NotImplemented);
+    assert_eq!(fails(&world, 2, Transaction { fee: 0, ..unsigned(2, invoke) }), TosError::ContractNotFound);
     assert_eq!(fails(&world, 2, Transaction { fee: 0, ..unsigned(2, deploy) }), TosError::InsufficientFee);
 }
 

@@ -6,6 +6,7 @@
 
 mod burn;
 mod context;
+mod contract;
 mod deferred;
 mod delegate;
 mod envelope;
@@ -39,6 +40,7 @@ mod rewards_tests;
 mod transfers_tests;
 
 pub use context::{BlockContext, CreditVisibility, LedgerConfig, RewardOrder};
+pub use contract::{BURN_PER_CONTRACT, ContractIds, MAX_DEPOSIT_PER_INVOKE_CALL, MAX_GAS_USAGE_PER_TX, contract_id};
 pub use deferred::{DeferredReader, deferred_base};
 pub use energy_constants::{
     BLOCKS_PER_DAY, BLOCKS_PER_DAY_DEVNET, MAX_DAYS, MAX_PENDING_UNFREEZES, MIN_DAYS, UNFREEZE_DAYS,
@@ -46,20 +48,23 @@ pub use energy_constants::{
 pub use fee::{FEE_PER_KB, FEE_PER_MULTISIG_SIGNATURE, FEE_PER_TRANSFER, required_fee};
 pub use finish::{FinishError, end_of_block, finish_block, merge_pending_credits};
 pub use payout::{Payout, RewardedReader, RewardedValue, miner_earnings};
-pub use receipt::{BlockTotals, Receipt};
+pub use receipt::{BlockTotals, CallEnd, CallReceipt, ContractReceipt, Receipt};
 pub use rewards::{
     BLOCK_TIME_MS, BlockReward, DEVELOPER_CHANGE_HEIGHT, EMISSION_SHIFT, GAS_BURN_PERCENT, MAX_SUPPLY, REWARD_DIVISOR,
     base_reward, block_reward, developer_percent, miner_gas_share, side_block_percent,
 };
 pub use transfers::{MAX_EXTRA_DATA_BYTES, MAX_EXTRA_DATA_TOTAL_BYTES};
 
+use std::sync::Arc;
+
 use weft_engine::{AddError, Outcome, StateView, Stop, Touch, Vm};
 
+use crate::contract::{ContractVm, SbpfVm};
 use crate::error::TosError;
 use crate::signed::SignedTransaction;
-use crate::state::{Account, Key, Value};
+use crate::state::{Account, Delta, Key, Value};
 use crate::types::Address;
-use crate::wire::{EnergyPayload, Payload};
+use crate::wire::{EnergyPayload, Payload, Transaction};
 
 /// Constants of the energy rules (spec 5.4).
 mod energy_constants {
@@ -107,17 +112,31 @@ impl From<AddError> for Failure {
 }
 
 /// The ledger for one block.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct TosVm {
     config: LedgerConfig,
     context: BlockContext,
+    contracts: Arc<dyn ContractVm>,
 }
 
 impl TosVm {
-    /// The rules of `config` in the block of `context`.
+    /// The rules of `config` in the block of `context`. Contracts run on the machine that the whole process shares.
     #[must_use]
-    pub const fn new(config: LedgerConfig, context: BlockContext) -> Self {
-        Self { config, context }
+    pub fn new(config: LedgerConfig, context: BlockContext) -> Self {
+        Self::with_contracts(config, context, SbpfVm::shared())
+    }
+
+    /// As [`TosVm::new`], with a machine for contracts of the caller's own. It should be one for all blocks: it keeps what it
+    /// has compiled.
+    #[must_use]
+    pub fn with_contracts(config: LedgerConfig, context: BlockContext, contracts: Arc<dyn ContractVm>) -> Self {
+        Self { config, context, contracts }
+    }
+
+    /// The machine that runs contracts.
+    #[must_use]
+    pub fn contracts(&self) -> &dyn ContractVm {
+        &*self.contracts
     }
 
     /// What the rules are switched to.
@@ -134,6 +153,14 @@ impl TosVm {
 
     fn is_deferred(&self) -> bool {
         self.config.credit_visibility == CreditVisibility::Deferred
+    }
+
+    /// How `amount` is credited to somebody else, without reading who it is.
+    fn credit(&self, to: Address, amount: u64) -> (Key, Delta) {
+        match self.config.credit_visibility {
+            CreditVisibility::Immediate => (Key::Account(to), Delta::Credit(amount)),
+            CreditVisibility::Deferred => (Key::PendingCredit(to), Delta::DeferredCredit(amount)),
+        }
     }
 
     /// The account as this transaction may see it, or `None` where there is none.
@@ -192,13 +219,27 @@ impl TosVm {
                 signature::check(signed, &source, state)?;
                 release::withdraw(self, &mut source, state)?;
             }
-            Payload::InvokeContract(_) | Payload::DeployContract(_) | Payload::Opaque(_) => {
-                return Err(TosError::NotImplemented.into());
+            Payload::InvokeContract(payload) => {
+                let module = contract::check_invoke(payload, state)?;
+                signature::check(signed, &source, state)?;
+                let receipt = contract::invoke(self, signed, payload, module, source, state)?;
+                return Ok(with_contract(transaction, receipt));
             }
+            Payload::DeployContract(payload) => {
+                contract::check_deploy(payload)?;
+                signature::check(signed, &source, state)?;
+                let receipt = contract::deploy(self, signed, payload, source, state)?;
+                return Ok(with_contract(transaction, receipt));
+            }
+            Payload::Opaque(_) => return Err(TosError::NotImplemented.into()),
         }
         source.settle(self, transaction, state)?;
-        Ok(Receipt { result: Ok(()), fee: transaction.fee, burned })
+        Ok(Receipt { result: Ok(()), fee: transaction.fee, burned, contract: None })
     }
+}
+
+fn with_contract(transaction: &Transaction, receipt: ContractReceipt) -> Receipt {
+    Receipt { result: Ok(()), fee: transaction.fee, burned: 0, contract: Some(Box::new(receipt)) }
 }
 
 impl Vm for TosVm {
@@ -213,7 +254,10 @@ impl Vm for TosVm {
         state: &mut S,
     ) -> Result<Outcome<Receipt>, Stop> {
         match self.run(transaction, state) {
-            Ok(receipt) => Ok(Outcome::applied(receipt, 0)),
+            Ok(receipt) => {
+                let gas_used = receipt.gas_used();
+                Ok(Outcome::applied(receipt, gas_used))
+            }
             Err(Failure::Rule(error)) => Ok(Outcome::rejected(Receipt::failure(error))),
             Err(Failure::Stop(stop)) => Err(stop),
         }
@@ -236,7 +280,11 @@ impl Vm for TosVm {
                 declare(Key::Energy(source), Touch::Write);
             }
             Payload::Energy(_) => declare(Key::Energy(source), Touch::Write),
-            _ => {}
+            Payload::DeployContract(payload) => {
+                declare(Key::Contract(contract_id(self.config.contract_ids, &source, &payload.module)), Touch::Write);
+            }
+            // What a contract touches, nobody knows beforehand.
+            Payload::InvokeContract(_) | Payload::Burn(_) | Payload::Opaque(_) => {}
         }
     }
 }

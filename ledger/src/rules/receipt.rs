@@ -1,25 +1,73 @@
 //! What the ledger tells of a transaction and of a block.
 
+use crate::contract::{Event, Trap};
 use crate::error::TosError;
+use crate::types::Hash;
 
 use super::Payout;
 
 /// What became of one transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
     /// Success, or the first rule that failed (spec 4.1).
     pub result: Result<(), TosError>,
     /// TOS paid, in atomic units; 0 for a failure and where energy pays.
     pub fee: u64,
-    /// TOS burned, in atomic units.
+    /// TOS burned by a burn transaction, in atomic units. What of a call's gas is burned stands in its receipt.
     pub burned: u64,
+    /// What became of the contract that was deployed or called. Boxed: nearly all receipts have none.
+    pub contract: Option<Box<ContractReceipt>>,
+}
+
+/// What a deployment or a call did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContractReceipt {
+    /// Which contract.
+    pub contract: Hash,
+    /// The call; `None` for a deployment without constructor.
+    pub call: Option<CallReceipt>,
+}
+
+/// What a call of a contract did (spec 5.6). The transaction succeeds whatever the end is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallReceipt {
+    /// How it ended. Unless it succeeded, nothing of it is left but this receipt and the gas.
+    pub end: CallEnd,
+    /// Gas used, in atomic units: with a trap all that was offered.
+    pub gas_used: u64,
+    /// Of which so much was burned; the rest is the miner's.
+    pub gas_burned: u64,
+    /// What the contract returned; kept for a revert too.
+    pub return_data: Vec<u8>,
+    /// What the contract and those that it called announced, in order; none unless it succeeded.
+    pub events: Vec<Event>,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallEnd {
+    /// With exit code 0.
+    Success,
+    /// With another exit code: the contract's own refusal.
+    Reverted {
+        /// The exit code.
+        code: u64,
+    },
+    /// Without exit code.
+    Trapped(Trap),
 }
 
 impl Receipt {
+    /// The gas that the transaction's call used, in atomic units.
+    #[must_use]
+    pub fn gas_used(&self) -> u64 {
+        self.contract.as_ref().and_then(|contract| contract.call.as_ref()).map_or(0, |call| call.gas_used)
+    }
+
     /// A failure: nothing paid, nothing burned (spec 4.6).
     #[must_use]
     pub const fn failure(error: TosError) -> Self {
-        Self { result: Err(error), fee: 0, burned: 0 }
+        Self { result: Err(error), fee: 0, burned: 0, contract: None }
     }
 }
 

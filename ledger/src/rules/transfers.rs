@@ -3,7 +3,7 @@
 use weft_engine::StateView;
 
 use crate::error::TosError;
-use crate::state::{Delta, Key, Value};
+use crate::state::{Key, Value};
 use crate::wire::{MAX_TRANSFERS, Transaction, Transfer};
 
 use super::{Failure, TosVm};
@@ -41,13 +41,8 @@ pub(super) fn check(transaction: &Transaction, entries: &[Transfer]) -> Result<u
 
 /// Step 13: the credits, in order. Not one receiver is read; a credit of 0 creates its account too.
 pub(super) fn apply<S: StateView<Key, Value>>(vm: &TosVm, entries: &[Transfer], state: &mut S) -> Result<(), Failure> {
-    let deferred = vm.is_deferred();
     for entry in entries {
-        let (key, delta) = if deferred {
-            (Key::PendingCredit(entry.destination), Delta::DeferredCredit(entry.amount))
-        } else {
-            (Key::Account(entry.destination), Delta::Credit(entry.amount))
-        };
+        let (key, delta) = vm.credit(entry.destination, entry.amount);
         state.add(key, delta)?;
     }
     Ok(())

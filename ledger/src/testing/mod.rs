@@ -12,7 +12,7 @@ use crate::rules::{BlockContext, LedgerConfig, Receipt, TosVm};
 use crate::signed::SignedTransaction;
 use crate::state::{Account, EnergyResource, Key, Value, apply_changes};
 use crate::types::{Address, Hash};
-use crate::wire::{FeeType, Payload, Transaction, Transfer};
+use crate::wire::{BurnPayload, FeeType, Payload, Transaction, Transfer};
 
 /// A fee that covers every small transaction.
 pub(crate) const FEE: u64 = 100_000;
@@ -48,6 +48,15 @@ pub(crate) fn unsigned(source: u64, payload: Payload) -> Transaction {
         multisig: None,
         signature: Signature::ZERO,
     }
+}
+
+/// A registration of a name, which has no rules here: nothing but its bytes.
+pub(crate) fn register_name(source: u64) -> Payload {
+    const OPCODE_AT: usize = 34;
+    let burn = Payload::Burn(BurnPayload { asset: Hash::default(), amount: 1 });
+    let mut wire = unsigned(source, burn).encode().unwrap();
+    wire.splice(OPCODE_AT..OPCODE_AT + 1 + 40, [21, 3, b'a', b'b', b'c']);
+    Transaction::decode(&wire).unwrap().payload
 }
 
 pub(crate) fn sign(source: u64, transaction: Transaction) -> SignedTransaction {

@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use crate::contract::Module;
 use crate::crypto::Signature;
 use crate::types::{Address, Hash};
 
@@ -212,7 +213,7 @@ fn deploy(r: &mut Reader<'_>) -> Decoded<DeployContractPayload> {
         return Err(r.error_at(offset, DecodeReason::Module));
     }
     let constructor = r.option(|r| Ok(Constructor { max_gas: r.u64()?, deposits: deposits(r)? }))?;
-    Ok(DeployContractPayload { module: module.into(), constructor })
+    Ok(DeployContractPayload { module: Module::new(module), constructor })
 }
 
 fn energy(r: &mut Reader<'_>) -> Decoded<EnergyPayload> {

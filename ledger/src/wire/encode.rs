@@ -50,7 +50,7 @@ impl Transaction {
         match &self.payload {
             Payload::Transfers(entries) => entries.len() * 80,
             Payload::Multisig(payload) => payload.participants.len() * 32,
-            Payload::DeployContract(payload) => payload.module.len(),
+            Payload::DeployContract(payload) => payload.module.bytes().len(),
             _ => 64,
         }
     }
@@ -115,9 +115,9 @@ fn payload(w: &mut Writer, payload: &Payload) -> Result<(), EncodeError> {
             }
         }
         Payload::DeployContract(deployment) => {
-            let length = limit("module bytes", deployment.module.len(), MAX_MODULE_BYTES)?;
+            let length = limit("module bytes", deployment.module.bytes().len(), MAX_MODULE_BYTES)?;
             w.u32(length as u32);
-            w.bytes(&deployment.module);
+            w.bytes(deployment.module.bytes());
             w.bool(deployment.constructor.is_some());
             if let Some(constructor) = &deployment.constructor {
                 w.u64(constructor.max_gas);

@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use crate::contract::Module;
 use crate::crypto::Signature;
 use crate::types::{Address, Hash};
 
@@ -120,7 +121,7 @@ pub struct Constructor {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeployContractPayload {
     /// An ELF file.
-    pub module: Box<[u8]>,
+    pub module: Module,
     /// Called once after storing.
     pub constructor: Option<Constructor>,
 }

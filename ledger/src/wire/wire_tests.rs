@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use smallvec::smallvec;
 
 use super::*;
+use crate::contract::Module;
 use crate::crypto::Signature;
 use crate::testing::{addr, pay, sign, unsigned};
 use crate::types::{Address, Hash};
@@ -322,7 +323,7 @@ fn payload() -> impl Strategy<Value = Payload> {
     );
     let constructor = (any::<u64>(), deposits()).prop_map(|(max_gas, deposits)| Constructor { max_gas, deposits });
     let deploy = (vec(any::<u8>(), 0..50), proptest::option::of(constructor)).prop_map(|(rest, constructor)| {
-        let module = [&ELF[..], &rest].concat().into();
+        let module = Module::new([&ELF[..], &rest].concat());
         Payload::DeployContract(Box::new(DeployContractPayload { module, constructor }))
     });
     prop_oneof![

@@ -21,7 +21,7 @@ use weft_node::executor::{
     BatchingExecutor, BlockExecutor, BlockInput, ExecutedBlock, OptimisticExecutor, SequentialExecutor, SharedState,
     UNIT_LENGTH,
 };
-use weft_node::workload::{Generator, Workload, WorkloadBuilder};
+use weft_node::workload::{Generator, Workload, WorkloadBuilder, block_id};
 use weft_storage::{RedbStore, StateStore};
 
 use super::rewards::{Paid, RewardArguments};
@@ -266,7 +266,8 @@ fn one_block(
         // Decoded anew for every run: what is known of signatures is remembered with the transaction.
         let transactions = block.decode_transactions().map_err(|error| format!("block {}: {error}", block.number))?;
         let parent_digest = Hash(view.head().digest);
-        Ok(BlockInput { context: chain.context(block), transactions: transactions.into(), parent_digest })
+        let context = chain.context(block, block_id(block));
+        Ok(BlockInput { context, transactions: transactions.into(), parent_digest })
     };
     let seconds = |executed: &ExecutedBlock| (executed.costs.signatures + executed.costs.execution).as_secs_f64();
     let (mut alone, mut together) = (Vec::new(), Vec::new());

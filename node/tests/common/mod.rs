@@ -95,6 +95,15 @@ pub(crate) fn tx(source: u64, nonce: u64, payload: Payload) -> SignedTransaction
     trusted(draft(source, nonce, payload))
 }
 
+/// The registration of a name, which has no rules: nothing but its bytes.
+pub(crate) fn register_name() -> Payload {
+    const OPCODE_AT: usize = 34;
+    let burn = Payload::Burn(BurnPayload { asset: Hash::default(), amount: 1 });
+    let mut wire = draft(1, 0, burn).encode().unwrap();
+    wire.splice(OPCODE_AT..OPCODE_AT + 1 + 40, [21, 3, b'a', b'b', b'c']);
+    Transaction::decode(&wire).unwrap().payload
+}
+
 /// As [`tx`], with one energy as the fee.
 pub(crate) fn tx_for_energy(source: u64, nonce: u64, payload: Payload) -> SignedTransaction {
     trusted(Transaction { fee: 0, fee_type: FeeType::Energy, ..draft(source, nonce, payload) })
