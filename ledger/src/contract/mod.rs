@@ -7,11 +7,17 @@
 //! [`SbpfVm`] is the implementation: eBPF modules as ELF files, compiled where the platform allows it. The system
 //! calls, their arguments and their prices are listed in `docs/contracts.md` (spec 8).
 
+mod assemble;
 mod host;
 mod limits;
 mod module;
+pub mod samples;
 mod sbpf;
 
+#[cfg(test)]
+mod samples_tests;
+
+pub use assemble::{AssembleError, assemble};
 pub use host::{
     BlockData, CallData, Environment, Event, Host, Interrupted, InvokeError, Invoked, StorageFull, TransferError,
 };

@@ -1,16 +1,30 @@
 //! Tests of the machine, in both modes of execution.
 
+mod bounds;
+mod cache;
 mod host;
+mod malformed;
+mod modes;
+mod nested;
+mod syscalls;
+mod threads;
+mod traps;
 
 use std::sync::{Arc, LazyLock};
 
 use solana_sbpf::assembler::assemble;
-use solana_sbpf::ebpf::{MM_BYTECODE_START, MM_RODATA_START};
+use solana_sbpf::ebpf::{
+    MM_BYTECODE_START, MM_HEAP_START, MM_INPUT_START, MM_RODATA_START, MM_STACK_START, hash_symbol_name,
+};
 
 use super::program::loader;
 use super::{SbpfVm, Settings};
 use crate::contract::{ContractVm, Module, Run, Trap};
 use host::FakeHost;
+
+const INPUT: u64 = MM_INPUT_START;
+const HEAP: u64 = MM_HEAP_START;
+const STACK: u64 = MM_STACK_START;
 
 /// More than any program of the tests needs.
 const GAS: u64 = 1_000_000;
@@ -52,6 +66,14 @@ fn elf(rodata: &[u8], text: &[u8]) -> Vec<u8> {
         file.extend(*bytes);
     }
     file
+}
+
+/// Sets registers 1 to 5 and calls: six instructions.
+fn call(name: &str, arguments: [u64; 5]) -> String {
+    let set = |(register, value): (usize, u64)| format!("lddw r{register}, {:#x}\n", value);
+    let set: String = (1..).zip(arguments).map(set).collect();
+    // By number: the assembler takes some names for registers.
+    format!("{set}syscall {}\n", hash_symbol_name(name.as_bytes()) as i32)
 }
 
 fn module(source: &str) -> Module {
