@@ -62,7 +62,7 @@
 //! - [`conformance`]: the public vectors of the chain, on any executor.
 //!
 //! "Spec" in these pages is the rules' text, by chapter: 1 identities, 2 wire, 3 state, 4 verification order and
-//! errors, 5 rules of the types, 7 blocks, 9 contradictory vectors, 10 past defects.
+//! errors, 5 rules of the types, 6 AI mining, 7 blocks, 9 contradictory vectors, 10 past defects.
 // One module may: `contract::sbpf::memory`, which says why.
 #![deny(unsafe_code)]
 
@@ -74,6 +74,7 @@ mod digest;
 mod error;
 mod export;
 pub mod hex;
+mod mining_export;
 pub mod rules;
 mod signed;
 pub mod state;
@@ -88,5 +89,6 @@ mod testing;
 pub use digest::{StateDigest, digest_export, digest_stream, state_digest};
 pub use error::TosError;
 pub use export::{ExportedAccount, ExportedAccounts, GlobalState, StateExport};
+pub use mining_export::{ExportedAnswer, ExportedTask, MiningExport, MiningStatistics};
 pub use signed::{SignatureState, SignedTransaction, WireBytes};
 pub use types::{Address, COIN, Hash};

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::crypto::{self, KeyPair};
 use crate::types::Hash;
-use crate::wire::{DecodeError, EncodeError, Transaction, decode_parts};
+use crate::wire::{DecodeError, EncodeError, Era, Transaction, decode_parts};
 
 /// Bytes of one transaction within a shared buffer, so that a block is held once.
 #[derive(Clone)]
@@ -78,13 +78,21 @@ pub struct SignedTransaction {
 }
 
 impl SignedTransaction {
-    /// Decodes wire bytes and keeps them.
+    /// Decodes wire bytes of [`Era::Standard`] and keeps them.
     ///
     /// # Errors
     /// [`DecodeError`], which is error 0x0100 to the ledger.
     pub fn decode(wire: impl Into<WireBytes>) -> Result<Self, DecodeError> {
+        Self::decode_in(Era::Standard, wire)
+    }
+
+    /// Decodes wire bytes of `era` and keeps them (spec 2.6).
+    ///
+    /// # Errors
+    /// [`DecodeError`], which is error 0x0100 to the ledger.
+    pub fn decode_in(era: Era, wire: impl Into<WireBytes>) -> Result<Self, DecodeError> {
         let wire = wire.into();
-        let (transaction, signing_len) = decode_parts(wire.as_slice())?;
+        let (transaction, signing_len) = decode_parts(era, wire.as_slice())?;
         Ok(Self::assemble(transaction, wire, signing_len))
     }
 

@@ -206,8 +206,9 @@ impl Chain {
         let _import = self.import.lock();
         let number = block.number;
         let start = Instant::now();
+        let era = self.executor.era();
         let transactions =
-            block.decode_transactions().map_err(|source| ImportError::Decode { block: number, source })?;
+            block.decode_transactions_in(era).map_err(|source| ImportError::Decode { block: number, source })?;
         let decode = start.elapsed();
         self.import_decoded(block, transactions, decode, digest)
     }

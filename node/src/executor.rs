@@ -12,8 +12,8 @@ use weft_ledger::rules::{
     BlockContext, BlockTotals, CreditVisibility, FinishError, LedgerConfig, Receipt, TosVm, end_of_block,
     merge_pending_credits,
 };
-use weft_ledger::state::{Key, Value};
-use weft_ledger::wire::{EnergyPayload, Payload, Transaction};
+use weft_ledger::state::{Counter, Key, Value};
+use weft_ledger::wire::{EnergyPayload, Era, Payload, Transaction};
 use weft_ledger::{Address, Hash, SignatureState, SignedTransaction, TosError};
 use weft_storage::{StateReader, StorageError};
 
@@ -144,6 +144,11 @@ pub trait BlockExecutor: Send + Sync {
     /// What it is called in tables.
     fn name(&self) -> &'static str;
 
+    /// The era that the transactions it is given are decoded in. Those of another era its ledger refuses.
+    fn era(&self) -> Era {
+        Era::Standard
+    }
+
     /// Executes `block` on `state`. Nothing is written: the changes are the caller's to commit.
     ///
     /// # Errors
@@ -154,6 +159,10 @@ pub trait BlockExecutor: Send + Sync {
 impl<E: BlockExecutor + ?Sized> BlockExecutor for Arc<E> {
     fn name(&self) -> &'static str {
         (**self).name()
+    }
+
+    fn era(&self) -> Era {
+        (**self).era()
     }
 
     fn execute(&self, block: &BlockInput, state: &SharedState) -> Result<ExecutedBlock, ExecuteError> {
@@ -278,6 +287,10 @@ impl BlockExecutor for SequentialExecutor {
         "sequential"
     }
 
+    fn era(&self) -> Era {
+        self.settings.ledger.era()
+    }
+
     fn execute(&self, block: &BlockInput, state: &SharedState) -> Result<ExecutedBlock, ExecuteError> {
         let watch = Stopwatch::start();
         let vm = TosVm::new(self.settings.ledger, block.context);
@@ -316,6 +329,10 @@ impl OptimisticExecutor {
 impl BlockExecutor for OptimisticExecutor {
     fn name(&self) -> &'static str {
         "optimistic"
+    }
+
+    fn era(&self) -> Era {
+        self.settings.ledger.era()
     }
 
     fn execute(&self, block: &BlockInput, state: &SharedState) -> Result<ExecutedBlock, ExecuteError> {
@@ -388,6 +405,10 @@ impl BlockExecutor for BatchingExecutor {
         }
     }
 
+    fn era(&self) -> Era {
+        self.settings.ledger.era()
+    }
+
     fn execute(&self, block: &BlockInput, state: &SharedState) -> Result<ExecutedBlock, ExecuteError> {
         let mut watch = Stopwatch::start();
         check_signatures(&self.pool, self.threads, &block.transactions);
@@ -395,6 +416,11 @@ impl BlockExecutor for BatchingExecutor {
         let vm = Arc::new(TosVm::new(self.settings.ledger, block.context));
         let named = |transaction: &SignedTransaction, name: &mut dyn FnMut(Key)| {
             named_accounts(transaction.transaction(), &mut |address| name(Key::Account(address)));
+            // A completion changes the records of miners whom the transaction does not name, so all of them name the
+            // one thing that they have in common (spec 10, item 37).
+            if matches!(transaction.transaction().payload, Payload::AiMining(_)) {
+                name(Key::Counter(Counter::MiningClock));
+            }
         };
         let (batched, base) = on_visible_state(&self.settings, block, state, |state| {
             let transactions = &block.transactions;

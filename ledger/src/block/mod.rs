@@ -21,7 +21,7 @@ use thiserror::Error;
 use crate::rules::BlockContext;
 use crate::signed::{SignedTransaction, WireBytes};
 use crate::types::Hash;
-use crate::wire::DecodeError;
+use crate::wire::{DecodeError, Era};
 
 /// An ordered list of transactions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct Block {
     pub chain_id: u8,
     /// From 1: the global height after the block.
     pub number: u64,
-    /// The block's time, in the unit of the chain; no rule reads it.
+    /// The block's time, in the unit of the chain; only the rules of AI mining read it.
     pub timestamp: u64,
     /// Id of the block before; zero for the first.
     pub parent: Hash,
@@ -56,16 +56,24 @@ impl Block {
         BlockContext { chain_id: self.chain_id, height, timestamp: self.timestamp, ..BlockContext::default() }
     }
 
-    /// Decodes all transactions; they share the block's bytes.
+    /// Decodes all transactions as those of [`Era::Standard`]; they share the block's bytes.
     ///
     /// # Errors
     /// [`BlockDecodeError`] for the first that does not decode.
     pub fn decode_transactions(&self) -> Result<Vec<SignedTransaction>, BlockDecodeError> {
+        self.decode_transactions_in(Era::Standard)
+    }
+
+    /// Decodes all transactions as those of `era` (spec 2.6); they share the block's bytes.
+    ///
+    /// # Errors
+    /// [`BlockDecodeError`] for the first that does not decode.
+    pub fn decode_transactions_in(&self, era: Era) -> Result<Vec<SignedTransaction>, BlockDecodeError> {
         self.transactions
             .iter()
             .enumerate()
             .map(|(index, wire)| {
-                SignedTransaction::decode(wire.clone()).map_err(|source| BlockDecodeError { index, source })
+                SignedTransaction::decode_in(era, wire.clone()).map_err(|source| BlockDecodeError { index, source })
             })
             .collect()
     }

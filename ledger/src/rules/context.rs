@@ -1,6 +1,7 @@
 //! What the rules are told from outside: the switches, and the block's surroundings.
 
 use crate::types::{Address, Hash};
+use crate::wire::Era;
 
 use super::contract::ContractIds;
 use super::energy_constants::{BLOCKS_PER_DAY, BLOCKS_PER_DAY_DEVNET};
@@ -40,17 +41,29 @@ pub struct LedgerConfig {
     pub rewards: Option<RewardOrder>,
     /// How a contract's id is derived.
     pub contract_ids: ContractIds,
+    /// Whether the AI mining era is on (spec 2.6, 6). Off, its transactions fail with 0x0100, as they do where they are
+    /// decoded in [`Era::Standard`].
+    pub ai_mining: bool,
 }
 
 impl Default for LedgerConfig {
-    /// The vector rules: immediate credits, fees counted, nobody rewarded (spec 7.1).
+    /// The vector rules: immediate credits, fees counted, nobody rewarded (spec 7.1), no AI mining.
     fn default() -> Self {
         Self {
             credit_visibility: CreditVisibility::Immediate,
             fee_counter: true,
             rewards: None,
             contract_ids: ContractIds::ModuleHash,
+            ai_mining: false,
         }
+    }
+}
+
+impl LedgerConfig {
+    /// The era that transactions for this ledger are to be decoded in.
+    #[must_use]
+    pub const fn era(&self) -> Era {
+        if self.ai_mining { Era::AiMining } else { Era::Standard }
     }
 }
 
@@ -61,8 +74,8 @@ pub struct BlockContext {
     pub chain_id: u8,
     /// The global height before the block (spec 5.4): a successful block raises it by one.
     pub height: u64,
-    /// The block's time, from its header, in milliseconds. Contracts see it in seconds; no rule of spec 5 reads it
-    /// (spec 10, item 45).
+    /// The block's time, from its header, in milliseconds. Contracts see it in seconds. Of the rules only those of AI
+    /// mining read it, and they assume that it does not decrease from block to block ([`mining`](super::mining)).
     pub timestamp: u64,
     /// The block's hash. Contracts see it.
     pub hash: Hash,

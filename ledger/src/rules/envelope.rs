@@ -62,9 +62,16 @@ fn check_fee_form(signed: &SignedTransaction) -> Result<(), TosError> {
     Ok(())
 }
 
-/// The types of step 3. A contract call has no minimum (spec 4.3), and energy transactions are free.
+/// The types of step 3, and AI mining (spec 6). A contract call has no minimum (spec 4.3), and energy transactions are free.
 const fn has_minimum_fee(payload: &Payload) -> bool {
-    matches!(payload, Payload::Transfers(_) | Payload::Burn(_) | Payload::Multisig(_) | Payload::DeployContract(_))
+    matches!(
+        payload,
+        Payload::Transfers(_)
+            | Payload::Burn(_)
+            | Payload::Multisig(_)
+            | Payload::DeployContract(_)
+            | Payload::AiMining(_)
+    )
 }
 
 /// The types of step 4: transfers, public and private.

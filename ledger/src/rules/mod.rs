@@ -13,6 +13,7 @@ mod envelope;
 mod fee;
 mod finish;
 mod freeze;
+pub mod mining;
 mod multisig;
 mod payout;
 mod receipt;
@@ -176,6 +177,10 @@ impl TosVm {
 
     fn run<S: StateView<Key, Value>>(&self, signed: &SignedTransaction, state: &mut S) -> Result<Receipt, Failure> {
         let transaction = signed.transaction();
+        // To a ledger without the mining era these bytes are no transaction at all: step 0.
+        if matches!(transaction.payload, Payload::AiMining(_)) && !self.config.ai_mining {
+            return Err(TosError::InvalidFormat.into());
+        }
         // Steps 1 to 9 of spec 4.1.
         let mut source = envelope::admit(self, signed, state)?;
         let mut burned = 0;
@@ -218,6 +223,10 @@ impl TosVm {
                 release::check_withdraw(&source)?;
                 signature::check(signed, &source, state)?;
                 release::withdraw(self, &mut source, state)?;
+            }
+            Payload::AiMining(payload) => {
+                signature::check(signed, &source, state)?;
+                mining::apply(&self.context, source.address, payload, state)?;
             }
             Payload::InvokeContract(payload) => {
                 let module = contract::check_invoke(payload, state)?;
@@ -280,6 +289,7 @@ impl Vm for TosVm {
                 declare(Key::Energy(source), Touch::Write);
             }
             Payload::Energy(_) => declare(Key::Energy(source), Touch::Write),
+            Payload::AiMining(payload) => mining::footprint(source, payload, declare),
             Payload::DeployContract(payload) => {
                 declare(Key::Contract(contract_id(self.config.contract_ids, &source, &payload.module)), Touch::Write);
             }

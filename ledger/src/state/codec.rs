@@ -9,6 +9,7 @@ use crate::contract::Module;
 use crate::types::{Address, Hash};
 use crate::wire::{DecodeError, DecodeReason, Reader};
 
+use super::mining_codec::{read_miner, read_task, write_miner, write_task};
 use super::{
     Account, AccountData, Counter, DelegatedRecord, EnergyRecords, EnergyResource, FreezeRecord, Key, MultisigConfig,
     PendingCredits, PendingUnfreeze, StorageValue, Value,
@@ -36,7 +37,10 @@ pub fn encode_key(key: &Key, out: &mut Vec<u8>) {
         Key::Multisig(address) => (4, &address.0),
         Key::Contract(id) => (5, &id.0),
         Key::Storage(slot) => (6, &slot.0),
-        Key::PendingCredit(address) => (255, &address.0),
+        Key::Miner(address) => (16, &address.0),
+        Key::MiningTask(id) => (17, &id.0),
+        // It is no kind of key in a database; this only keeps it the last.
+        Key::PendingCredit(address) => (0xff, &address.0),
     };
     out.push(tag);
     out.extend_from_slice(bytes);
@@ -96,6 +100,14 @@ pub fn encode_value(value: &Value, out: &mut Vec<u8>) {
             out.push(6);
             out.extend_from_slice(value.as_slice());
         }
+        Value::Miner(record) => {
+            out.push(16);
+            write_miner(out, record);
+        }
+        Value::MiningTask(task) => {
+            out.push(17);
+            write_task(out, task);
+        }
         Value::PendingCredit(pending) => {
             out.push(255);
             numbers(out, &[pending.start_balance, pending.credits]);
@@ -111,7 +123,7 @@ pub fn decode_value(bytes: &[u8]) -> Result<Value, CodecError> {
     complete(bytes, read_value).map_err(|source| CodecError { what: "value", source })
 }
 
-fn numbers(out: &mut Vec<u8>, numbers: &[u64]) {
+pub(super) fn numbers(out: &mut Vec<u8>, numbers: &[u64]) {
     numbers.iter().for_each(|number| out.extend_from_slice(&number.to_be_bytes()));
 }
 
@@ -134,8 +146,9 @@ fn read_key(r: &mut Reader<'_>) -> Result<Key, DecodeError> {
         4 => Key::Multisig(Address(r.array()?)),
         5 => Key::Contract(Hash(r.array()?)),
         6 => Key::Storage(Hash(r.array()?)),
-        // The last kind of key, whatever kinds are added.
-        255 => Key::PendingCredit(Address(r.array()?)),
+        16 => Key::Miner(Address(r.array()?)),
+        17 => Key::MiningTask(Hash(r.array()?)),
+        0xff => Key::PendingCredit(Address(r.array()?)),
         value => return Err(r.error_at(0, DecodeReason::BadTag { what: "key kind", value })),
     })
 }
@@ -158,6 +171,8 @@ fn read_value(r: &mut Reader<'_>) -> Result<Value, DecodeError> {
             Value::Contract(Module::with_hash(hash, r.bytes(r.remaining())?.into()))
         }
         6 => Value::Storage(StorageValue::new(r.bytes(r.remaining())?)),
+        16 => Value::Miner(Arc::new(read_miner(r)?)),
+        17 => Value::MiningTask(Arc::new(read_task(r)?)),
         255 => Value::PendingCredit(PendingCredits { start_balance: r.u64()?, credits: r.u64()? }),
         value => return Err(r.error_at(0, DecodeReason::BadTag { what: "value kind", value })),
     })
@@ -175,7 +190,7 @@ fn read_account(r: &mut Reader<'_>) -> Result<Account, DecodeError> {
     Ok(Account { balance, nonce, frozen, energy, flags, data, has_multisig, has_energy })
 }
 
-fn read_list<T>(
+pub(super) fn read_list<T>(
     r: &mut Reader<'_>,
     count: u64,
     entry_bytes: usize,

@@ -25,11 +25,19 @@ pub enum Counter {
     /// Sum of the gas of contract calls that was burned, in atomic units. Kept apart from [`Counter::TotalBurned`],
     /// where the vectors do not show it (spec 5.6).
     GasBurned = 6,
+    /// Largest time at which an AI mining transaction succeeded: what stands in for the sweep over all tasks (spec 6,
+    /// [`MiningTask::status_at`](super::MiningTask::status_at)). It follows the block times, which are assumed not to
+    /// decrease. Not exported.
+    MiningClock = 16,
+    /// Tasks ever published (spec 6, `total_tasks`).
+    MiningTasks = 17,
+    /// Miners ever registered (spec 6, `total_miners`).
+    MiningMiners = 18,
 }
 
 impl Counter {
     /// Every counter, in order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::TotalSupply,
         Self::TotalBurned,
         Self::TotalEnergy,
@@ -37,6 +45,9 @@ impl Counter {
         Self::Timestamp,
         Self::Fees,
         Self::GasBurned,
+        Self::MiningClock,
+        Self::MiningTasks,
+        Self::MiningMiners,
     ];
 }
 
@@ -55,6 +66,10 @@ pub enum Key {
     Contract(Hash),
     /// A value in a contract's storage, by its [`storage_slot`](super::storage_slot).
     Storage(Hash),
+    /// A registered miner (spec 6).
+    Miner(Address),
+    /// A published task (spec 6).
+    MiningTask(Hash),
     /// Credits of the running block that are not visible yet (spec 7.2, deferred). Never in the database.
     PendingCredit(Address),
 }
@@ -69,6 +84,8 @@ impl StdHash for Key {
             Self::Multisig(address) => tagged(state, 3, &address.0),
             Self::Contract(id) => tagged(state, 4, &id.0),
             Self::Storage(slot) => tagged(state, 5, &slot.0),
+            Self::Miner(address) => tagged(state, 16, &address.0),
+            Self::MiningTask(id) => tagged(state, 17, &id.0),
             Self::PendingCredit(address) => tagged(state, 6, &address.0),
         }
     }

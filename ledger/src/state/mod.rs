@@ -5,6 +5,8 @@ mod codec;
 mod delta;
 mod energy;
 mod key;
+mod mining;
+mod mining_codec;
 mod storage;
 mod value;
 
@@ -16,6 +18,7 @@ pub use codec::{CodecError, decode_key, decode_value, encode_key, encode_value};
 pub use delta::Delta;
 pub use energy::{DelegatedRecord, EnergyRecords, EnergyResource, FreezeRecord, PendingUnfreeze};
 pub use key::{Counter, Key};
+pub use mining::{AccountReputation, Miner, MinerRecord, MiningTask, SubmittedAnswer, TaskStatus, ValidationScore};
 pub use storage::{StorageValue, storage_slot};
 pub use value::{MultisigConfig, PendingCredits, Value};
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use weft_mvmemory::OutOfBounds;
 
+use crate::contract::Module;
 use crate::types::Address;
 
-use super::{Account, Delta, EnergyResource, StorageValue};
-use crate::contract::Module;
+use super::{Account, Delta, EnergyResource, MinerRecord, MiningTask, StorageValue};
 
 /// Who must sign for an account besides its owner (spec 4.5).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,10 @@ pub enum Value {
     Contract(Module),
     /// Under [`Key::Storage`](super::Key::Storage).
     Storage(StorageValue),
+    /// Under [`Key::Miner`](super::Key::Miner).
+    Miner(Arc<MinerRecord>),
+    /// Under [`Key::MiningTask`](super::Key::MiningTask).
+    MiningTask(Arc<MiningTask>),
     /// Under [`Key::PendingCredit`](super::Key::PendingCredit).
     PendingCredit(PendingCredits),
 }
@@ -65,13 +69,14 @@ impl weft_mvmemory::Value for Value {
                 pending.start_balance.checked_add(credits).ok_or(OutOfBounds)?;
                 Self::PendingCredit(PendingCredits { credits, ..*pending })
             }
-            (Delta::Count(amount) | Delta::CountSaturating(amount), None) => Self::Counter(amount),
+            (Delta::Count(amount) | Delta::CountSaturating(amount) | Delta::Max(amount), None) => Self::Counter(amount),
             (Delta::Count(amount), Some(Self::Counter(value))) => {
                 Self::Counter(value.checked_add(amount).ok_or(OutOfBounds)?)
             }
             (Delta::CountSaturating(amount), Some(Self::Counter(value))) => Self::Counter(value.saturating_add(amount)),
             (Delta::StorageAdd(amount), None) => Self::Storage(StorageValue::new(&amount.to_le_bytes())),
             (Delta::StorageAdd(amount), Some(Self::Storage(value))) => Self::Storage(value.plus(amount)?),
+            (Delta::Max(other), Some(Self::Counter(value))) => Self::Counter(other.max(*value)),
             _ => return Err(OutOfBounds),
         })
     }
@@ -84,6 +89,7 @@ impl weft_mvmemory::Value for Value {
             (Delta::Count(a), Delta::Count(b)) => Delta::Count(sum(a, b)?),
             (Delta::StorageAdd(a), Delta::StorageAdd(b)) => Delta::StorageAdd(sum(a, b)?),
             (Delta::CountSaturating(a), Delta::CountSaturating(b)) => Delta::CountSaturating(a.saturating_add(b)),
+            (Delta::Max(a), Delta::Max(b)) => Delta::Max(a.max(b)),
             _ => return Err(OutOfBounds),
         })
     }

@@ -13,7 +13,7 @@ use super::transaction::{
     InvokeContractPayload, MAX_DELEGATIONS, MAX_MODULE_BYTES, MAX_TRANSFERS, MultiSig, MultisigPayload, Payload,
     SignerSignature, Transaction, Transfer, opcode,
 };
-use super::{DecodeError, DecodeReason, Reader};
+use super::{DecodeError, DecodeReason, Era, Reader, mining};
 
 /// The first bytes of every module.
 const ELF_MAGIC: [u8; 4] = [0x7f, 0x45, 0x4c, 0x46];
@@ -23,17 +23,25 @@ const MIN_TRANSFER_BYTES: usize = 32 + 32 + 8 + 1;
 type Decoded<T> = Result<T, DecodeError>;
 
 impl Transaction {
-    /// Decodes one transaction; every byte must belong to it (spec 2.5).
+    /// Decodes one transaction of [`Era::Standard`]; every byte must belong to it (spec 2.5).
     ///
     /// # Errors
     /// [`DecodeError`], which is error 0x0100 to the ledger.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        decode_parts(bytes).map(|(transaction, _)| transaction)
+        Self::decode_in(Era::Standard, bytes)
+    }
+
+    /// Decodes one transaction of `era`; every byte must belong to it (spec 2.5, 2.6).
+    ///
+    /// # Errors
+    /// [`DecodeError`], which is error 0x0100 to the ledger.
+    pub fn decode_in(era: Era, bytes: &[u8]) -> Result<Self, DecodeError> {
+        decode_parts(era, bytes).map(|(transaction, _)| transaction)
     }
 }
 
 /// Decodes one transaction; also gives the length of its signing bytes (spec 2.3).
-pub(crate) fn decode_parts(bytes: &[u8]) -> Decoded<(Transaction, usize)> {
+pub(crate) fn decode_parts(era: Era, bytes: &[u8]) -> Decoded<(Transaction, usize)> {
     let mut reader = Reader::new(bytes);
     let r = &mut reader;
     match r.u8()? {
@@ -42,7 +50,7 @@ pub(crate) fn decode_parts(bytes: &[u8]) -> Decoded<(Transaction, usize)> {
     }
     let chain_id = r.u8()?;
     let source = address(r)?;
-    let mut payload = payload(r)?;
+    let mut payload = payload(era, r)?;
     let fee = r.u64()?;
     let fee_type = fee_type(r)?;
     let nonce = r.u64()?;
@@ -109,7 +117,7 @@ fn multisig_section(r: &mut Reader<'_>) -> Decoded<MultiSig> {
     Ok(MultiSig { signatures })
 }
 
-fn payload(r: &mut Reader<'_>) -> Decoded<Payload> {
+fn payload(era: Era, r: &mut Reader<'_>) -> Decoded<Payload> {
     let offset = r.offset();
     let code = r.u8()?;
     Ok(match code {
@@ -119,6 +127,7 @@ fn payload(r: &mut Reader<'_>) -> Decoded<Payload> {
         opcode::INVOKE_CONTRACT => Payload::InvokeContract(Box::new(invoke(r)?)),
         opcode::DEPLOY_CONTRACT => Payload::DeployContract(Box::new(deploy(r)?)),
         opcode::ENERGY => Payload::Energy(energy(r)?),
+        opcode::AI_MINING if era == Era::AiMining => Payload::AiMining(Box::new(mining::read_payload(r)?)),
         other => match OpaqueKind::from_opcode(other) {
             Some(kind) => Payload::Opaque(Box::new(OpaquePayload::read_body(kind, r)?)),
             None => return Err(r.error_at(offset, DecodeReason::Opcode(other))),

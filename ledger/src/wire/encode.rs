@@ -5,7 +5,7 @@ use super::transaction::{
     Deposit, EnergyPayload, MAX_DELEGATIONS, MAX_MODULE_BYTES, MAX_TRANSFERS, Payload, Transaction,
 };
 use super::writer::limit;
-use super::{EncodeError, Writer};
+use super::{EncodeError, Writer, mining};
 
 /// Room for everything of fixed size in an envelope, in bytes.
 const ENVELOPE_BYTES: usize = 160;
@@ -51,6 +51,7 @@ impl Transaction {
             Payload::Transfers(entries) => entries.len() * 80,
             Payload::Multisig(payload) => payload.participants.len() * 32,
             Payload::DeployContract(payload) => payload.module.bytes().len(),
+            Payload::AiMining(_) => 1 + 32 + 32 + 8 + 1 + 255,
             _ => 64,
         }
     }
@@ -125,6 +126,7 @@ fn payload(w: &mut Writer, payload: &Payload) -> Result<(), EncodeError> {
             }
         }
         Payload::Energy(action) => energy(w, action)?,
+        Payload::AiMining(action) => mining::write_payload(w, action)?,
         Payload::Opaque(opaque) => w.bytes(opaque.body()),
     }
     Ok(())

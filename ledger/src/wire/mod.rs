@@ -7,16 +7,23 @@
 mod cell;
 mod decode;
 mod encode;
+mod era;
+mod mining;
 mod opaque;
 mod reader;
 mod transaction;
 mod writer;
 
 #[cfg(test)]
+mod mining_tests;
+#[cfg(test)]
 mod wire_tests;
 
 pub use cell::{MAX_CELL_BYTES, MAX_CELL_COUNT, MAX_CELL_DEPTH, Primitive, ValueCell};
 pub(crate) use decode::decode_parts;
+pub use era::Era;
+pub(crate) use mining::read_difficulty;
+pub use mining::{AiMiningPayload, Difficulty};
 pub use opaque::{OpaqueKind, OpaquePayload};
 pub use reader::{DecodeError, DecodeReason, Reader};
 pub use transaction::{

@@ -6,9 +6,9 @@ use crate::contract::Module;
 use crate::crypto::Signature;
 use crate::types::{Address, Hash};
 
-use super::{OpaquePayload, ValueCell};
+use super::{AiMiningPayload, OpaquePayload, ValueCell};
 
-/// The type opcodes of version T1 (spec 2.2). 6 is rejected: the mining era has its own switch (spec 2.6).
+/// The type opcodes of version T1 (spec 2.2).
 pub mod opcode {
     /// Burns an amount.
     pub const BURN: u8 = 0;
@@ -22,6 +22,8 @@ pub mod opcode {
     pub const DEPLOY_CONTRACT: u8 = 4;
     /// Freezes, delegates, unfreezes, withdraws.
     pub const ENERGY: u8 = 5;
+    /// AI mining; assigned only in its own [era](super::super::Era) (spec 2.6).
+    pub const AI_MINING: u8 = 6;
     /// Private transfers; carried, never executed.
     pub const UNO_TRANSFERS: u8 = 18;
     /// Transfers into the private pool; carried, never executed.
@@ -182,6 +184,8 @@ pub enum Payload {
     DeployContract(Box<DeployContractPayload>),
     /// Opcode 5.
     Energy(EnergyPayload),
+    /// Opcode 6, in the era that has it (spec 2.6).
+    AiMining(Box<AiMiningPayload>),
     /// Opcodes 18 to 21 and 23 (spec 2.4.8).
     Opaque(Box<OpaquePayload>),
 }
@@ -197,6 +201,7 @@ impl Payload {
             Self::InvokeContract(_) => opcode::INVOKE_CONTRACT,
             Self::DeployContract(_) => opcode::DEPLOY_CONTRACT,
             Self::Energy(_) => opcode::ENERGY,
+            Self::AiMining(_) => opcode::AI_MINING,
             Self::Opaque(opaque) => opaque.kind().opcode(),
         }
     }

@@ -264,7 +264,8 @@ fn one_block(
     let state: SharedState = Arc::new(SnapshotReader(view.snapshot()));
     let input = || -> Result<BlockInput, CliError> {
         // Decoded anew for every run: what is known of signatures is remembered with the transaction.
-        let transactions = block.decode_transactions().map_err(|error| format!("block {}: {error}", block.number))?;
+        let transactions =
+            block.decode_transactions_in(executor.era()).map_err(|error| format!("block {}: {error}", block.number))?;
         let parent_digest = Hash(view.head().digest);
         let context = chain.context(block, block_id(block));
         Ok(BlockInput { context, transactions: transactions.into(), parent_digest })
@@ -371,6 +372,8 @@ fn name(key: &Key) -> String {
         Key::Multisig(address) => format!("multisig of {}…", &hex::encode(&address.0)[..16]),
         Key::Storage(slot) => format!("storage {}…", &hex::encode(&slot.0)[..16]),
         Key::Contract(id) => format!("contract {}…", &hex::encode(&id.0)[..16]),
+        Key::Miner(address) => format!("miner {}…", &hex::encode(&address.0)[..16]),
+        Key::MiningTask(id) => format!("task {}…", &hex::encode(&id.0)[..16]),
         Key::PendingCredit(address) => format!("credits of {}…", &hex::encode(&address.0)[..16]),
     }
 }
