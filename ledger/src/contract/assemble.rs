@@ -43,7 +43,8 @@ pub struct AssembleError {
 /// Assembles `source` to an ELF file for sBPF version 3. The same text gives the same bytes, always.
 ///
 /// # Errors
-/// [`AssembleError`]: the text is not understood, or its program would be refused by the verifier.
+/// [`AssembleError`]: the text is not understood, or its program breaks the rules of the instruction set. Whether there
+/// are such system calls is for the machine to say: [`ContractVm::check`](super::ContractVm::check).
 ///
 /// # Examples
 /// ```

@@ -3,7 +3,8 @@
 //! A run is a function of the module, the call and the host's answers. The compiled code and the interpreter give the
 //! same result, the same effects and the same gas, also where a run ends early: `solana-sbpf` checks the gas before
 //! every instruction that can be seen from outside (memory access, system call, jump, exit), and counts exactly the
-//! instructions up to the one that ended the run.
+//! instructions up to the one that ended the run. A run's gas is therefore what it used until its end, however it ended;
+//! one that is refused before it begins has used nothing, except that a budget above the limit counts as used.
 
 mod cache;
 mod context;
@@ -45,7 +46,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { limits: Limits::default(), interpret: false, cache_bytes: 64 << 20, refused_bytes: 1 << 20 }
+        Self { limits: Limits::default(), interpret: false, cache_bytes: 64 << 20, refused_bytes: 256 << 10 }
     }
 }
 
@@ -101,7 +102,7 @@ impl SbpfVm {
         let mut context = Context::new(gas, self.settings.limits.clone(), memory);
 
         let executable = program.executable();
-        let compiled = !self.settings.interpret && executable.get_compiled_program().is_some();
+        let compiled = program.is_compiled();
         let mut frames = if compiled { Vec::new() } else { context.memory.take_frames() };
         let mut mode = if compiled { ExecutionMode::Jit } else { ExecutionMode::Interpreted };
         let mut vm = EbpfVm::new(

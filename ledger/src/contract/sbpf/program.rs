@@ -24,6 +24,7 @@ pub(super) type ProgramRef = Rc<Guard<Arc<Program>>>;
 /// A module that can run.
 pub(super) struct Program {
     executable: Executable<Context>,
+    compiled: bool,
     bytes: usize,
 }
 
@@ -42,19 +43,25 @@ impl Program {
         // The second one refuses system calls that there are not.
         executable.verify::<LocalVerifier>().map_err(|error| error.to_string())?;
         let bytes = executable.mem_size().saturating_add(loader_bytes);
-        Ok(Self { executable, bytes })
+        Ok(Self { executable, compiled: false, bytes })
     }
 
     /// Compiles it to machine code, where that is possible. Otherwise it will be interpreted.
     #[must_use]
-    pub(super) fn compile(self) -> Self {
-        let Self { executable, bytes } = self;
-        let before = executable.mem_size();
+    pub(super) fn compile(mut self) -> Self {
         // A failure is no error: the interpreter gives the same results, only later.
         #[cfg(all(target_arch = "x86_64", not(target_os = "windows")))]
-        let _ = executable.jit_compile();
-        let code = executable.mem_size().saturating_sub(before);
-        Self { executable, bytes: bytes.saturating_add(code) }
+        if self.executable.jit_compile().is_ok() {
+            let code = self.executable.get_compiled_program().map_or(0, |code| code.mem_size());
+            self.bytes = self.bytes.saturating_add(code);
+            self.compiled = true;
+        }
+        self
+    }
+
+    /// Whether there is machine code of it.
+    pub(super) fn is_compiled(&self) -> bool {
+        self.compiled
     }
 
     /// What the machine executes.

@@ -2,10 +2,12 @@
 
 mod bounds;
 mod cache;
+mod hashing;
 mod host;
 mod malformed;
 mod modes;
 mod nested;
+mod storage;
 mod syscalls;
 mod threads;
 mod traps;

@@ -65,11 +65,14 @@ fn arithmetic() -> impl Strategy<Value = [u8; 8]> {
                     let size = [16, 32, 64][number.rem_euclid(3) as usize];
                     instruction(if by_register { ebpf::BE } else { ebpf::LE }, destination, 0, 0, size)
                 }
+                // Most registers are zero: rarely a divisor.
+                ebpf::BPF_DIV | ebpf::BPF_MOD if !by_register || number % 4 != 0 => {
+                    instruction(class | operation, destination, 0, 0, number.max(1))
+                }
                 _ if by_register => instruction(class | operation | ebpf::BPF_X, destination, source, 0, 0),
                 ebpf::BPF_LSH | ebpf::BPF_RSH | ebpf::BPF_ARSH => {
                     instruction(class | operation, destination, 0, 0, number.rem_euclid(width))
                 }
-                ebpf::BPF_DIV | ebpf::BPF_MOD => instruction(class | operation, destination, 0, 0, number.max(1)),
                 _ => instruction(class | operation, destination, 0, 0, number),
             }
         },
@@ -80,10 +83,12 @@ fn arithmetic() -> impl Strategy<Value = [u8; 8]> {
 fn access() -> impl Strategy<Value = [u8; 8]> {
     let kind = select(vec![ebpf::BPF_LDX, ebpf::BPF_ST, ebpf::BPF_STX]);
     let size = select(vec![ebpf::BPF_B, ebpf::BPF_H, ebpf::BPF_W, ebpf::BPF_DW]);
-    let base = prop_oneof![9 => 8..=10_u8, 1 => 0..8_u8];
-    let offset = prop_oneof![9 => -16..500_i16, 1 => any::<i16>()];
+    let base = prop_oneof![30 => 8..=10_u8, 1 => 0..8_u8];
+    let offset = prop_oneof![30 => 0..290_i16, 1 => any::<i16>()];
     (kind, size, base, 0..8_u8, offset, any::<i32>()).prop_map(|(kind, size, base, other, offset, immediate)| {
         let offset = if base == 10 { offset.wrapping_neg().wrapping_sub(8) } else { offset };
+        // The input can only be read.
+        let base = if base == 8 && kind != ebpf::BPF_LDX { 9 } else { base };
         match kind {
             ebpf::BPF_LDX => instruction(ebpf::BPF_MEM | kind | size, other, base, offset, 0),
             ebpf::BPF_ST => instruction(ebpf::BPF_MEM | kind | size, base, 0, offset, immediate),
@@ -186,6 +191,8 @@ fn assembled(pieces: &[Piece]) -> Module {
             Piece::Jump { code, registers, immediate, to } => {
                 vec![instruction(*code, registers & 15, registers >> 4, distance(to) as i16, *immediate)]
             }
+            // A call to itself is refused.
+            Piece::Call { to } if distance(to) == -1 => vec![instruction(ebpf::EXIT, 0, 0, 0, 0)],
             Piece::Call { to } => vec![instruction(ebpf::CALL_IMM, 0, 1, 0, distance(to) as i32)],
             Piece::CallRegister { to, off } => {
                 let target = MM_BYTECODE_START + starts[to.index(starts.len())] as u64 * 8 + u64::from(*off);

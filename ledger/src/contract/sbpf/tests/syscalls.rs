@@ -1,27 +1,25 @@
-//! Every row of the table in `docs/contracts.md`: result, effect, exact price, errors.
+//! Every row of the table in `docs/contracts.md`: result, effect, exact price, errors. Storage and hashing are in files of
+//! their own.
 
-use proptest::prelude::*;
 use sha2::Digest;
 
 use super::*;
 use crate::contract::Event;
-use crate::crypto::KeyPair;
-use crate::state::StorageValue;
 use crate::types::{Address, Hash};
 
-const NONE: u64 = u64::MAX;
+pub(super) const NONE: u64 = u64::MAX;
 
-struct Seen {
-    code: u64,
+pub(super) struct Seen {
+    pub(super) code: u64,
     /// What the call itself cost, besides its instruction.
-    price: u64,
+    pub(super) price: u64,
     /// The start of the heap afterwards.
-    out: Vec<u8>,
-    host: FakeHost,
+    pub(super) out: Vec<u8>,
+    pub(super) host: FakeHost,
 }
 
 /// Calls with `input` at hand, then looks at `out` bytes of the heap.
-fn observe(host: &FakeHost, name: &str, arguments: [u64; 5], input: &[u8], out: u64) -> Seen {
+pub(super) fn observe(host: &FakeHost, name: &str, arguments: [u64; 5], input: &[u8], out: u64) -> Seen {
     let mut host = host.clone();
     host.environment.call.input = input.to_vec();
     let look = call("log0", [0, HEAP, out, 0, 0]);
@@ -37,7 +35,7 @@ fn observe(host: &FakeHost, name: &str, arguments: [u64; 5], input: &[u8], out: 
 
 /// Calls, and demands a fault.
 #[track_caller]
-fn faults(name: &str, arguments: [u64; 5], what: &str) {
+pub(super) fn faults(name: &str, arguments: [u64; 5], what: &str) {
     let mut host = FakeHost::default();
     host.environment.call.input = vec![1; 5000];
     host.world.storage.insert(vec![1; 4], vec![2; 64]);
@@ -48,8 +46,8 @@ fn faults(name: &str, arguments: [u64; 5], what: &str) {
     assert_eq!(host.world.events.len(), 0);
 }
 
-const BAD: u64 = 0x9_0000_0000;
-const ACCESS: &str = "invalid access";
+pub(super) const BAD: u64 = 0x9_0000_0000;
+pub(super) const ACCESS: &str = "invalid access";
 
 fn described() -> FakeHost {
     let mut host = FakeHost::default();
@@ -113,91 +111,6 @@ fn deposit() {
     assert_eq!((seen.code, seen.price), (77, 100));
     assert_eq!(observe(&host, "get_deposit", [INPUT, 0, 0, 0, 0], &[8; 32], 0).code, 0);
     faults("get_deposit", [BAD, 0, 0, 0, 0], ACCESS);
-}
-
-#[test]
-fn reading_storage() {
-    let mut host = FakeHost::default();
-    let long: Vec<u8> = (0..4096).map(|byte| byte as u8).collect();
-    for world in [&mut host.world.storage, &mut host.world.transient] {
-        world.insert(b"short".to_vec(), b"value".to_vec());
-        world.insert(vec![7; 256], long.clone());
-    }
-    for (name, base) in [("storage_read", 1000), ("tload", 100)] {
-        let read = |key: &[u8], capacity: u64, look: u64| {
-            observe(&host, name, [INPUT, key.len() as u64, HEAP, capacity, 0], key, look)
-        };
-        let seen = read(b"short", 100, 8);
-        assert_eq!((seen.code, seen.price, seen.out.as_slice()), (5, base, b"value\0\0\0".as_slice()));
-        let seen = read(b"short", 3, 8);
-        assert_eq!((seen.code, seen.price, seen.out.as_slice()), (5, base, b"val\0\0\0\0\0".as_slice()));
-        let seen = read(b"short", 0, 8);
-        assert_eq!((seen.code, seen.price, seen.out.as_slice()), (5, base, [0; 8].as_slice()));
-        let seen = read(&[7; 256], u64::MAX, 4096);
-        assert_eq!((seen.code, seen.price, seen.out.as_slice()), (4096, base + 1024, long.as_slice()));
-        let seen = read(&[7; 256], 10, 16);
-        assert_eq!((seen.code, seen.price), (4096, base + 2));
-        for key in [&b"other"[..], b""] {
-            let seen = read(key, 100, 8);
-            assert_eq!((seen.code, seen.price, seen.out.as_slice()), (NONE, base, [0; 8].as_slice()));
-        }
-        faults(name, [INPUT, 257, HEAP, 10, 0], "a key of 257 bytes");
-        faults(name, [BAD, 4, HEAP, 10, 0], ACCESS);
-        faults(name, [INPUT, 4, BAD, 10, 0], ACCESS);
-        faults(name, [INPUT, 4, INPUT, 10, 0], ACCESS);
-        faults(name, [INPUT, u64::MAX, HEAP, 10, 0], "a key of");
-    }
-}
-
-#[test]
-fn writing_storage() {
-    let mut host = FakeHost::default();
-    for world in [&mut host.world.storage, &mut host.world.transient] {
-        world.insert(vec![1; 3], vec![5]);
-    }
-    for (name, base) in [("storage_write", 5000), ("tstore", 100)] {
-        let write = |key: u64, value: u64| {
-            let seen =
-                observe(&host, name, [INPUT, key, INPUT + 1000, value, 0], &[vec![1; 1000], vec![2; 4096]].concat(), 0);
-            let world = if base == 100 { seen.host.world.transient } else { seen.host.world.storage };
-            (seen.code, seen.price, world)
-        };
-        let (code, price, world) = write(3, 12);
-        assert_eq!((code, price, world[[1; 3].as_slice()].as_slice()), (0, base, [2; 12].as_slice()));
-        let (code, price, world) = write(256, 4096);
-        assert_eq!((code, price, world[[1; 256].as_slice()].len()), (0, base + 1024, 4096));
-        let (code, price, world) = write(3, 0);
-        assert_eq!((code, price, world.len()), (0, base, 0));
-        // The surcharge begins with the fourth byte beyond 256.
-        assert_eq!((write(100, 159).1, write(100, 160).1), (base, base + 1));
-        faults(name, [INPUT, 257, INPUT, 1, 0], "a key of 257 bytes");
-        faults(name, [INPUT, 1, INPUT, 4097, 0], "a value of 4097 bytes");
-        faults(name, [BAD, 1, INPUT, 1, 0], ACCESS);
-        faults(name, [INPUT, 1, BAD, 1, 0], ACCESS);
-        faults(name, [INPUT, 1, INPUT + 4999, 2, 0], ACCESS);
-    }
-    let seen = observe(&host, "storage_delete", [INPUT, 3, 0, 0, 0], &[1; 8], 0);
-    assert_eq!((seen.code, seen.price, seen.host.world.storage.len()), (0, 500, 0));
-    faults("storage_delete", [INPUT, 257, 0, 0, 0], "a key of 257 bytes");
-    faults("storage_delete", [BAD, 4, 0, 0, 0], ACCESS);
-}
-
-#[test]
-fn adding_to_storage() {
-    let mut host = FakeHost::default();
-    host.world.storage.insert(vec![1; 4], 5_u64.to_le_bytes().to_vec());
-    host.world.storage.insert(vec![2; 4], vec![5]);
-    let add = |key: u8, amount: u64| observe(&host, "storage_add", [INPUT, 4, amount, 0, 0], &[key; 8], 0);
-    for (key, amount, code, number) in
-        [(1, 7, 0, 12_u64), (1, u64::MAX, 1, 5), (1, u64::MAX - 5, 0, u64::MAX), (3, 9, 0, 9)]
-    {
-        let seen = add(key, amount);
-        assert_eq!((seen.code, seen.price), (code, 5000));
-        assert_eq!(seen.host.world.storage[[key; 4].as_slice()], number.to_le_bytes());
-    }
-    assert_eq!((add(2, 1).code, add(2, 1).price), (1, 5000));
-    faults("storage_add", [INPUT, 257, 1, 0, 0], "a key of 257 bytes");
-    faults("storage_add", [BAD, 4, 1, 0, 0], ACCESS);
 }
 
 #[test]
@@ -318,66 +231,6 @@ fn messages() {
 }
 
 #[test]
-fn hashes() {
-    let host = FakeHost::default();
-    let input: Vec<u8> = (0..3000).map(|byte| byte as u8).collect();
-    for length in [0_u64, 1, 7, 8, 31, 32, 33, 256, 259, 260, 3000] {
-        let data = &input[..length as usize];
-        let extra = length.saturating_sub(256) / 4;
-        let words = length.div_ceil(32);
-        let rows: [(&str, u64, Vec<u8>); 4] = [
-            ("blake3", 200 + extra, blake3::hash(data).as_bytes().to_vec()),
-            ("sha256", 200 + extra, sha2::Sha256::digest(data).to_vec()),
-            ("keccak256", 200 + extra, sha3::Keccak256::digest(data).to_vec()),
-            ("ripemd160", 600 + 120 * words, ripemd::Ripemd160::digest(data).to_vec()),
-        ];
-        for (name, price, hash) in rows {
-            let seen = observe(&host, name, [INPUT, length, HEAP, 0, 0], &input, hash.len() as u64);
-            assert_eq!((seen.code, seen.price, seen.out), (0, price, hash), "{name}");
-        }
-    }
-    for name in ["blake3", "sha256", "keccak256", "ripemd160"] {
-        faults(name, [INPUT, 5001, HEAP, 0, 0], ACCESS);
-        faults(name, [BAD, 1, HEAP, 0, 0], ACCESS);
-        faults(name, [INPUT, 1, INPUT, 0, 0], ACCESS);
-        // Nobody pays for so much: the price is taken before a byte is read.
-        let run = run(&format!("{}exit", call(name, [INPUT, u64::MAX, HEAP, 0, 0])));
-        assert_eq!(run, Run { gas_used: GAS, end: Err(Trap::OutOfGas) });
-    }
-}
-
-#[test]
-fn known_hashes() {
-    let out = |name: &str, look| observe(&FakeHost::default(), name, [INPUT, 3, HEAP, 0, 0], b"abc", look).out;
-    assert_eq!(crate::hex::encode(&out("sha256", 4)), "ba7816bf");
-    assert_eq!(crate::hex::encode(&out("keccak256", 4)), "4e03657a");
-    assert_eq!(crate::hex::encode(&out("blake3", 4)), "6437b3ac");
-    assert_eq!(crate::hex::encode(&out("ripemd160", 4)), "8eb208f7");
-}
-
-#[test]
-fn signatures() {
-    let host = FakeHost::default();
-    let pair = KeyPair::from_seed(5);
-    let message = vec![3; 300];
-    let check = |key: [u8; 32], signature: [u8; 64], length: u64| {
-        let input = [&key[..], &signature, &message].concat();
-        let seen = observe(&host, "schnorr_verify", [INPUT, INPUT + 96, length, INPUT + 32, 0], &input, 0);
-        (seen.code, seen.price)
-    };
-    let signature = pair.sign(&message).to_bytes();
-    assert_eq!(check(pair.address().0, signature, 300), (1, 69_011));
-    assert_eq!(check(pair.address().0, pair.sign(&[]).to_bytes(), 0), (1, 69_000));
-    assert_eq!(check(pair.address().0, signature, 299), (0, 69_010));
-    assert_eq!(check(KeyPair::from_seed(6).address().0, signature, 300).0, 0);
-    assert_eq!(check([0xff; 32], signature, 300).0, 0);
-    assert_eq!(check(pair.address().0, [0xff; 64], 300).0, 0);
-    faults("schnorr_verify", [BAD, INPUT, 1, INPUT, 0], ACCESS);
-    faults("schnorr_verify", [INPUT, BAD, 1, INPUT, 0], ACCESS);
-    faults("schnorr_verify", [INPUT, INPUT, 1, INPUT + 5000 - 63, 0], ACCESS);
-}
-
-#[test]
 fn abort() {
     let run = run(&format!("{}exit", call("abort", [0; 5])));
     assert_eq!(run.gas_used, 6 + 100);
@@ -396,26 +249,4 @@ fn the_price_comes_first() {
     let (run, after) = run_with(&module(&source), 5005, &host);
     assert_eq!(run, Run { gas_used: 5005, end: Err(Trap::OutOfGas) });
     assert_eq!(after.asked.len(), 0);
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    /// What is written is read, at any address and of any length.
-    #[test]
-    fn storage_round_trip(value in proptest::collection::vec(any::<u8>(), 1..600), to in 0..9_u64) {
-        let mut host = FakeHost::default();
-        host.environment.call.input = value.clone();
-        let length = value.len() as u64;
-        let source = format!(
-            "{}{}{}exit",
-            call("storage_write", [INPUT, 0, INPUT, length, 0]),
-            call("storage_read", [INPUT, 0, STACK + to, 600, 0]),
-            call("set_return_data", [STACK + to, length, 0, 0, 0]),
-        );
-        let (run, host) = run_with(&module(&source), GAS, &host);
-        prop_assert_eq!(run.end, Ok(0));
-        prop_assert_eq!(&host.world.returned, &value);
-        prop_assert_eq!(StorageValue::new(&host.world.storage[&Vec::new()]), StorageValue::new(&value));
-    }
 }
