@@ -129,22 +129,47 @@ fn return_data() {
     assert_eq!(run_with(&calling(&twice), GAS, &host).0.end, Ok(0));
 }
 
-/// Each calls the next: 64 run, the 65th is refused.
-#[test]
-fn depth() {
-    // The input is the target; the callee gets the target with one added to its first byte.
-    let chain = module(&format!(
-        "ldxdw r2, [r1+0]\nadd64 r2, 1\nlddw r6, {HEAP:#x}\nstxdw [r6+0], r2\nldxdw r2, [r1+8]\nstxdw [r6+8], r2\nldxdw r2, [r1+16]\nstxdw [r6+16], r2\nldxdw r2, [r1+24]\nstxdw [r6+24], r2\n{}mov64 r6, 3\nadd64 r6, r0\nmov64 r0, r6\nexit",
-        call("invoke", [INPUT, HEAP, 32, 0, 0])
-    ));
+/// Contracts [1, 0, ..], [2, 0, ..] and so on, all the same; the input names the first.
+fn host_with_chain(contract: &Module) -> FakeHost {
     let mut host = FakeHost::default();
     host.environment.call.input = [&[1; 1][..], &[0; 31]].concat();
     for number in 1..100 {
         let mut id = [0; 32];
         id[0] = number;
-        host.contracts.insert(id, chain.clone());
+        host.contracts.insert(id, contract.clone());
     }
-    host.loaded = 0;
+    host
+}
+
+/// Puts the name of the next contract into the heap: 10 instructions.
+fn next_name() -> String {
+    format!(
+        "ldxdw r2, [r1+0]\nadd64 r2, 1\nlddw r6, {HEAP:#x}\nstxdw [r6+0], r2\nldxdw r2, [r1+8]\nstxdw [r6+8], r2\nldxdw r2, [r1+16]\nstxdw [r6+16], r2\nldxdw r2, [r1+24]\nstxdw [r6+24], r2\n"
+    )
+}
+
+/// The most of the thread's own stack that contracts can use: 64 of them, each 64 functions deep.
+#[test]
+fn deepest() {
+    let chain = module(&format!(
+        "{}lddw r1, 62\ncall function_f\nexit\nfunction_f:\njeq r1, 0, 3\nsub64 r1, 1\ncall function_f\nexit\n{}exit",
+        next_name(),
+        call("invoke", [INPUT, HEAP, 32, 0, 0])
+    ));
+    let (run, after) = run_with(&chain, 10_000_000, &host_with_chain(&chain));
+    // The innermost is told that it is too deep, which as an exit code looks like no code.
+    assert_eq!((run.end, after.asked.len()), (Ok(TRAPPED), 64));
+}
+
+/// Each calls the next: 64 run, the 65th is refused.
+#[test]
+fn depth() {
+    let chain = module(&format!(
+        "{}{}mov64 r6, 3\nadd64 r6, r0\nmov64 r0, r6\nexit",
+        next_name(),
+        call("invoke", [INPUT, HEAP, 32, 0, 0])
+    ));
+    let host = host_with_chain(&chain);
     let (run, after) = run_with(&chain, 10_000_000, &host);
     // Each adds 3, but what it adds to is given only where it was no code that looks like an error.
     assert_eq!(after.asked.len(), 64);

@@ -49,6 +49,27 @@ pub(super) fn faults(name: &str, arguments: [u64; 5], what: &str) {
 pub(super) const BAD: u64 = 0x9_0000_0000;
 pub(super) const ACCESS: &str = "invalid access";
 
+/// The page and the machine know the same calls.
+#[test]
+fn the_table_is_complete() {
+    let page = include_str!("../../../../../docs/contracts.md");
+    let table =
+        page.split("| name |").nth(1).and_then(|rest| rest.split("\n\n").next()).expect("the page has the table");
+    let mut names: Vec<_> = table
+        .lines()
+        .skip(2)
+        .filter_map(|row| row.split('|').nth(1))
+        .flat_map(|names| names.split('`').skip(1).step_by(2))
+        .collect();
+    assert!(names.contains(&"log0") && names.contains(&"log4"));
+    names.extend(["log1", "log2", "log3"]);
+    let mut expected: Vec<_> = names.iter().map(|name| name.as_bytes().to_vec()).collect();
+    let mut known: Vec<_> = loader().get_function_registry().iter().map(|(_, (name, _))| name.to_vec()).collect();
+    expected.sort();
+    known.sort();
+    assert_eq!(known, expected);
+}
+
 fn described() -> FakeHost {
     let mut host = FakeHost::default();
     let environment = &mut host.environment;
