@@ -2,6 +2,7 @@
 
 use std::ops::{ControlFlow, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::{Duration, Instant};
 
 use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
@@ -10,12 +11,14 @@ use weft_mvmemory::MvMemory;
 use weft_scheduler::{Execution, Scheduler, Task, Validation};
 use weft_storage::StateReader;
 
+use crate::adaptive::Watch;
 use crate::admission::{Admission, Admitted, BlockEnd};
 use crate::canary::Canary;
 use crate::config::BlockPolicy;
 use crate::error::{BlockError, panic_message};
 use crate::metrics::{Counts, Stopwatch};
 use crate::overlay::Overlay;
+use crate::progress::Progress;
 use crate::record::{self, Record, WriteRecord};
 use crate::view::MemoryView;
 use crate::vm::{Outcome, StopReason, Touch, Verdict, Vm};
@@ -51,40 +54,36 @@ enum UnitEnd<O> {
 
 /// What happens in commit order, one unit at a time.
 pub(crate) struct Commit<V: Vm, F> {
-    admission: Admission,
-    pub(crate) outcomes: Vec<Outcome<V::Output>>,
-    pub(crate) end: BlockEnd,
+    pub(crate) progress: Progress<V, F>,
     pub(crate) error: Option<BlockError>,
     /// Units whose changes count.
     pub(crate) units: u32,
     pub(crate) deltas_resolved: u64,
     pub(crate) frontier_executions: u64,
-    on_commit: F,
+    /// Whether executing in parallel is worth it; asked where there is a choice.
+    pub(crate) watch: Option<Watch>,
+    /// It is not: the block is to be gone on with otherwise, after the last committed unit.
+    pub(crate) has_given_up: bool,
     overlay: Overlay<V::Value>,
 }
 
 impl<V: Vm, F> Commit<V, F> {
-    pub(crate) fn new(admission: Admission, transactions: usize, on_commit: F) -> Self {
+    pub(crate) fn new(progress: Progress<V, F>, watch: Option<Watch>) -> Self {
         Self {
-            admission,
-            outcomes: Vec::with_capacity(transactions),
-            end: BlockEnd::Complete,
+            progress,
             error: None,
             units: 0,
             deltas_resolved: 0,
             frontier_executions: 0,
-            on_commit,
+            watch,
+            has_given_up: false,
             overlay: Overlay::new(),
         }
     }
 
-    pub(crate) fn gas_used(&self) -> u64 {
-        self.admission.gas_used()
-    }
-
     /// Whether the block ends where the execution of these outcomes assumed, which knew nothing of the gas used.
     fn is_as_executed(&self, outcomes: &[Outcome<V::Output>]) -> bool {
-        let mut admission = self.admission;
+        let mut admission = self.progress.admission;
         let ends_at = outcomes.iter().position(|outcome| admission.admit(outcome) != Admitted::Yes);
         match ends_at {
             None => true,
@@ -99,8 +98,12 @@ pub(crate) struct BlockRun<'b, V: Vm, R, F> {
     pub(crate) vm: &'b V,
     pub(crate) reader: &'b R,
     pub(crate) transactions: &'b [V::Transaction],
+    /// The transaction that the first unit begins with.
+    pub(crate) first: usize,
     pub(crate) unit_length: usize,
     pub(crate) policy: BlockPolicy,
+    /// Whether to measure how long the executions take.
+    pub(crate) is_watched: bool,
     pub(crate) memory: &'b MvMemory<V::Key, V::Value>,
     pub(crate) scheduler: &'b Scheduler,
     pub(crate) records: &'b [UnitRecord<V>],
@@ -153,7 +156,7 @@ where
     }
 
     fn range(&self, unit: u32) -> Range<usize> {
-        let start = unit as usize * self.unit_length;
+        let start = self.first + unit as usize * self.unit_length;
         start..(start + self.unit_length).min(self.transactions.len())
     }
 
@@ -169,6 +172,7 @@ where
             counts.suspend();
             return self.scheduler.suspend(execution, on);
         }
+        let begun = self.is_watched.then(Instant::now);
         let committed = self.scheduler.committed();
         let on_final_values = committed == unit;
         let end = match self.run(unit, overlay, Admission::without_gas_limit(self.policy), false) {
@@ -193,6 +197,7 @@ where
             let with_writes = matches!(end, record::Execution::Outcomes(_));
             record.execution = end;
             record.on_final_values = on_final_values;
+            record.took = begun.map_or(Duration::ZERO, |begun| begun.elapsed());
             record.publish(self.memory, unit, incarnation, overlay, with_writes)
         };
         let hand_off = self.scheduler.finish_execution(execution, changed);
@@ -338,18 +343,18 @@ where
         };
         for (offset, outcome) in outcomes.into_iter().enumerate() {
             let transaction = first + offset;
-            match commit.admission.admit(&outcome) {
+            match commit.progress.admission.admit(&outcome) {
                 Admitted::Yes => {
-                    (commit.on_commit)(transaction, &outcome);
-                    commit.outcomes.push(outcome);
+                    (commit.progress.on_commit)(transaction, &outcome);
+                    commit.progress.outcomes.push(outcome);
                 }
                 Admitted::RejectsBlock => {
-                    commit.outcomes.push(outcome);
-                    commit.end = BlockEnd::Rejected { transaction };
+                    commit.progress.outcomes.push(outcome);
+                    commit.progress.end = BlockEnd::Rejected { transaction };
                     return Ok(ControlFlow::Break(()));
                 }
                 Admitted::No => {
-                    commit.end = BlockEnd::GasLimit { transaction };
+                    commit.progress.end = BlockEnd::GasLimit { transaction };
                     // The transactions before it in the unit count.
                     commit.units = unit + u32::from(offset > 0);
                     return Ok(ControlFlow::Break(()));
@@ -357,6 +362,10 @@ where
             }
         }
         commit.units = unit + 1;
+        if commit.watch.as_mut().is_some_and(|watch| !watch.is_worth_it(record.took)) {
+            commit.has_given_up = true;
+            return Ok(ControlFlow::Break(()));
+        }
         Ok(ControlFlow::Continue(()))
     }
 
@@ -385,7 +394,7 @@ where
     ) -> Result<(), BlockError> {
         commit.frontier_executions += 1;
         commit.overlay.clear();
-        let outcomes = match self.run(unit, &mut commit.overlay, commit.admission, true) {
+        let outcomes = match self.run(unit, &mut commit.overlay, commit.progress.admission, true) {
             UnitEnd::Outcomes(outcomes) => outcomes,
             UnitEnd::Stopped { transaction, reason: StopReason::Storage(source) } => {
                 return Err(BlockError::Storage { transaction, source });

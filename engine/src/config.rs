@@ -7,7 +7,8 @@ pub enum Mode {
     Sequential,
     /// Optimistically in parallel, however small the block is.
     Optimistic,
-    /// In parallel where the configuration allows it and the block is large enough, else sequentially.
+    /// In parallel where the configuration allows it and the block is large enough, and as long as it is worth it;
+    /// sequentially where the block turns out to be a chain, or its transactions cheaper than their bookkeeping.
     #[default]
     Auto,
 }
@@ -26,6 +27,13 @@ pub struct Config {
     /// Consecutive transactions that are scheduled, validated and committed as one unit. 1 suits expensive
     /// transactions and hot keys; longer units make cheap transactions cheaper. Results never depend on it.
     pub unit_length: usize,
+    /// Units after which [`Mode::Auto`] looks whether executing in parallel is worth it, again and again; short blocks
+    /// are judged earlier.
+    pub trial_units: u32,
+    /// How much work executing in parallel must get done for [`Mode::Auto`] to go on with it, in percent of what one
+    /// worker does in the same time. The bookkeeping of the executions counts as work: somewhat more than 100 is
+    /// needed to be faster. 0: it always goes on.
+    pub worthwhile_percent: u32,
     /// How many of the most contended keys the metrics name. Finding them visits every key of the block: 0 saves that.
     pub hottest_keys: usize,
 }
@@ -39,6 +47,8 @@ impl Default for Config {
             min_transactions_for_parallel: 8,
             mode: Mode::Auto,
             unit_length: 1,
+            trial_units: 64,
+            worthwhile_percent: 125,
             hottest_keys: 0,
         }
     }

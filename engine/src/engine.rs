@@ -8,12 +8,14 @@ use weft_mvmemory::{KeyChange, MvMemory};
 use weft_scheduler::{Scheduler, WorkerPool};
 use weft_storage::StateReader;
 
-use crate::admission::{Admission, BlockEnd};
+use crate::adaptive::{self, Trials, Watch};
+use crate::admission::BlockEnd;
 use crate::block::{BlockRun, Commit, UnitRecord};
-use crate::config::{BlockPolicy, Config};
+use crate::config::{BlockPolicy, Config, Mode};
 use crate::error::BlockError;
 use crate::metrics::{Counts, Metrics, Stopwatch};
 use crate::overlay::Overlay;
+use crate::progress::Progress;
 use crate::record::Record;
 use crate::sequential;
 use crate::vm::{Outcome, Vm};
@@ -78,12 +80,47 @@ struct Scratch<V: Vm> {
     overlays: Vec<CachePadded<Mutex<Overlay<V::Value>>>>,
 }
 
+/// Keys with the values that were found there and those that they got.
+type ChangesWithBases<V> = Vec<(<V as Vm>::Key, Option<<V as Vm>::Value>, Option<<V as Vm>::Value>)>;
+
+/// A stretch of a block that was executed in parallel.
+pub(crate) struct ParallelStretch<V: Vm, F> {
+    scratch: Scratch<V>,
+    commit: Commit<V, F>,
+    committed: usize,
+    workers: usize,
+    metrics: Metrics<V::Key>,
+}
+
+impl<V: Vm, F> ParallelStretch<V, F> {
+    /// What it cost, without its changes.
+    pub(crate) fn metrics(&self) -> Metrics<V::Key> {
+        self.metrics.clone()
+    }
+
+    /// Whether it ended where its watch gave up.
+    pub(crate) fn has_given_up(&self) -> bool {
+        self.commit.has_given_up
+    }
+
+    /// Whether it was worth it, as far as its watch can tell.
+    pub(crate) fn has_proved(&self) -> bool {
+        self.commit.watch.as_ref().is_some_and(Watch::has_proved)
+    }
+
+    /// How many transactions it has committed.
+    pub(crate) fn transactions(&self) -> usize {
+        self.committed
+    }
+}
+
 /// Executes blocks. It keeps its workers and memory from one block to the next; several blocks may be given to it at
 /// once, from several threads, and take turns on the workers.
 pub struct Engine<V: Vm> {
     config: Config,
     pool: Arc<WorkerPool>,
     scratch: Mutex<Vec<Scratch<V>>>,
+    trials: Trials,
 }
 
 impl<V: Vm> Engine<V> {
@@ -97,7 +134,7 @@ impl<V: Vm> Engine<V> {
     /// An engine on workers that are shared with others. It uses at most `config.max_parallel_threads` of them.
     #[must_use]
     pub fn with_pool(config: Config, pool: Arc<WorkerPool>) -> Self {
-        Self { config, pool, scratch: Mutex::new(Vec::new()) }
+        Self { config, pool, scratch: Mutex::new(Vec::new()), trials: Trials::default() }
     }
 
     /// The configuration.
@@ -145,9 +182,44 @@ impl<V: Vm> Engine<V> {
         if !self.config.is_parallel(transactions.len()) {
             return sequential::execute(vm, reader, transactions, policy, on_commit);
         }
+        if self.config.mode == Mode::Auto {
+            return adaptive::execute(self, vm, reader, transactions, policy, on_commit);
+        }
         let watch = Stopwatch::start();
+        let progress = Progress::new(policy, transactions.len(), on_commit);
+        let stretch = self.run_parallel(vm, reader, transactions, 0, policy, progress, None)?;
+        let mut metrics = stretch.metrics.clone();
+        let finish = Stopwatch::start();
+        let (Progress { admission, outcomes, end, .. }, changes) = self.finish(stretch, reader)?;
+        metrics.core_time += finish.cpu();
+        metrics.wall_time = watch.wall();
+        Ok(BlockOutput { outcomes, changes, end, gas_used: admission.gas_used(), metrics })
+    }
+
+    /// What [`Mode::Auto`] remembers of its trials.
+    pub(crate) fn trials(&self) -> &Trials {
+        &self.trials
+    }
+
+    /// Executes the block from transaction `first` on in parallel, to its end or to where `watch` gives up. What comes
+    /// out must be [finished](Self::finish).
+    #[expect(clippy::too_many_arguments, reason = "the block, and how far it has come")]
+    pub(crate) fn run_parallel<R, F>(
+        &self,
+        vm: &V,
+        reader: &R,
+        transactions: &[V::Transaction],
+        first: usize,
+        policy: BlockPolicy,
+        progress: Progress<V, F>,
+        watch: Option<Watch>,
+    ) -> Result<ParallelStretch<V, F>, BlockError>
+    where
+        R: StateReader<V::Key, V::Value>,
+        F: FnMut(usize, &Outcome<V::Output>) + Send,
+    {
         let unit_length = self.config.unit_length.max(1);
-        let units = transactions.len().div_ceil(unit_length);
+        let units = (transactions.len() - first).div_ceil(unit_length);
         // The last numbers have a meaning of their own in scheduler and memory.
         let units = u32::try_from(units).ok().filter(|units| *units < 1 << 31);
         let units = units.ok_or(BlockError::TooLong { transactions: transactions.len() })?;
@@ -159,12 +231,14 @@ impl<V: Vm> Engine<V> {
             vm,
             reader,
             transactions,
+            first,
             unit_length,
             policy,
+            is_watched: watch.is_some(),
             memory: &scratch.memory,
             scheduler: &scratch.scheduler,
             records: &scratch.records,
-            commit: CachePadded::new(Mutex::new(Commit::new(Admission::new(policy), transactions.len(), on_commit))),
+            commit: CachePadded::new(Mutex::new(Commit::new(progress, watch))),
         };
         let total = Mutex::new(Counts::default());
         self.pool.run(workers, |worker| {
@@ -173,13 +247,50 @@ impl<V: Vm> Engine<V> {
         });
         let commit = CachePadded::into_inner(run.commit).into_inner();
         let counts = total.into_inner();
-
-        let finish = Stopwatch::start();
         let hottest_keys = match self.config.hottest_keys {
             0 => Vec::new(),
             limit => scratch.memory.hottest(limit),
         };
-        let kept = match commit.end {
+        let committed = (commit.units as usize * unit_length).min(transactions.len() - first);
+        let metrics = Metrics {
+            transactions: transactions.len() as u64,
+            // Where the stretch was given up, the rest of its units is executed otherwise.
+            units: u64::from(if commit.has_given_up { commit.units } else { units }),
+            executions: counts.executions,
+            validations: counts.validations,
+            aborts: counts.aborts,
+            suspensions: counts.suspensions,
+            deltas_resolved: commit.deltas_resolved,
+            frontier_executions: commit.frontier_executions,
+            core_time: counts.cpu,
+            workers,
+            hottest_keys,
+            ..Metrics::default()
+        };
+        tracing::debug!(
+            first,
+            committed,
+            given_up = commit.has_given_up,
+            executions = metrics.executions,
+            validations = metrics.validations,
+            aborts = metrics.aborts,
+            suspensions = metrics.suspensions,
+            "executed in parallel"
+        );
+        Ok(ParallelStretch { scratch, commit, committed, workers, metrics })
+    }
+
+    /// The sorted changes of a stretch, and how far the block has come with it.
+    pub(crate) fn finish<R, F>(
+        &self,
+        stretch: ParallelStretch<V, F>,
+        reader: &R,
+    ) -> Result<(Progress<V, F>, Changes<V>), BlockError>
+    where
+        R: StateReader<V::Key, V::Value>,
+    {
+        let ParallelStretch { mut scratch, commit, workers, .. } = stretch;
+        let kept = match commit.progress.end {
             BlockEnd::Rejected { .. } => 0,
             BlockEnd::Complete | BlockEnd::GasLimit { .. } => commit.units,
         };
@@ -189,35 +300,35 @@ impl<V: Vm> Engine<V> {
             scratch.memory.reset();
             Ok(Vec::new())
         };
-        let metrics = Metrics {
-            transactions: transactions.len() as u64,
-            units: u64::from(units),
-            executions: counts.executions,
-            validations: counts.validations,
-            aborts: counts.aborts,
-            suspensions: counts.suspensions,
-            deltas_resolved: commit.deltas_resolved,
-            frontier_executions: commit.frontier_executions,
-            core_time: counts.cpu + finish.cpu(),
-            wall_time: watch.wall(),
-            workers,
-            hottest_keys,
-        };
-        tracing::debug!(
-            transactions = metrics.transactions,
-            executions = metrics.executions,
-            validations = metrics.validations,
-            aborts = metrics.aborts,
-            suspensions = metrics.suspensions,
-            wall_time = ?metrics.wall_time,
-            "block executed in parallel"
+        self.scratch.lock().push(scratch);
+        match commit.error {
+            Some(error) => Err(error),
+            None => Ok((commit.progress, changes?)),
+        }
+    }
+
+    /// The changes of a stretch that was given up, in no order, each with what the stretch found under its key.
+    pub(crate) fn finish_with_bases<R, F>(
+        &self,
+        stretch: ParallelStretch<V, F>,
+        reader: &R,
+    ) -> Result<(Progress<V, F>, ChangesWithBases<V>), BlockError>
+    where
+        R: StateReader<V::Key, V::Value>,
+    {
+        let ParallelStretch { mut scratch, commit, .. } = stretch;
+        let mut changes = Vec::new();
+        let collected = scratch.memory.finish_with_bases(
+            commit.units,
+            |key| reader.read(key),
+            |key, base, value| changes.push((key, base.clone(), value)),
         );
         self.scratch.lock().push(scratch);
         if let Some(error) = commit.error {
             return Err(error);
         }
-        let gas_used = commit.gas_used();
-        Ok(BlockOutput { outcomes: commit.outcomes, changes: changes?, end: commit.end, gas_used, metrics })
+        collected.map_err(BlockError::Changes)?;
+        Ok((commit.progress, changes))
     }
 
     /// The sorted changes of the units below `end`, collected by several workers. Empties the memory.

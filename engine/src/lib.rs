@@ -74,6 +74,7 @@
 
 #![forbid(unsafe_code)]
 
+mod adaptive;
 mod admission;
 mod block;
 mod canary;
@@ -82,6 +83,7 @@ mod engine;
 mod error;
 mod metrics;
 mod overlay;
+mod progress;
 mod record;
 mod sequential;
 mod view;

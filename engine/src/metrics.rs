@@ -24,6 +24,9 @@ pub struct Metrics<K> {
     pub deltas_resolved: u64,
     /// Units that were executed (again) at the commit frontier, on final values.
     pub frontier_executions: u64,
+    /// Transactions that were executed one after another, without speculation: all of them on the sequential path, some
+    /// where executing in parallel turned out not to be worth it.
+    pub sequential_transactions: u64,
     /// CPU time of all workers together.
     pub core_time: Duration,
     /// Wall-clock time.
@@ -45,6 +48,7 @@ impl<K> Default for Metrics<K> {
             suspensions: 0,
             deltas_resolved: 0,
             frontier_executions: 0,
+            sequential_transactions: 0,
             core_time: Duration::ZERO,
             wall_time: Duration::ZERO,
             workers: 0,
@@ -70,6 +74,31 @@ impl<K> Metrics<K> {
     #[must_use]
     pub fn cores(&self) -> f64 {
         self.core_time.as_secs_f64() / self.wall_time.as_secs_f64().max(f64::EPSILON)
+    }
+}
+
+impl<K: PartialEq> Metrics<K> {
+    /// Adds what a stretch of the block cost. The block's own length and time stay.
+    pub(crate) fn absorb(&mut self, stretch: Self) {
+        self.units += stretch.units;
+        self.executions += stretch.executions;
+        self.validations += stretch.validations;
+        self.aborts += stretch.aborts;
+        self.suspensions += stretch.suspensions;
+        self.deltas_resolved += stretch.deltas_resolved;
+        self.frontier_executions += stretch.frontier_executions;
+        self.sequential_transactions += stretch.sequential_transactions;
+        self.core_time += stretch.core_time;
+        self.workers = self.workers.max(stretch.workers);
+        let most = self.hottest_keys.len().max(stretch.hottest_keys.len());
+        for (key, writers) in stretch.hottest_keys {
+            match self.hottest_keys.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, known)) => *known += writers,
+                None => self.hottest_keys.push((key, writers)),
+            }
+        }
+        self.hottest_keys.sort_by_key(|(_, writers)| std::cmp::Reverse(*writers));
+        self.hottest_keys.truncate(most);
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the engine keeps of every unit between its execution and its commit: read set, write set, outcomes.
 
+use std::time::Duration;
+
 use smallvec::SmallVec;
 use weft_mvmemory::{Change, LocationId, MvMemory, Origin, Value};
 
@@ -42,6 +44,8 @@ pub(crate) struct Record<V: Value, O> {
     pub(crate) execution: Execution<O>,
     /// Everything below was committed before the execution began: it cannot turn out stale.
     pub(crate) on_final_values: bool,
+    /// How long the execution took, where somebody wants to know.
+    pub(crate) took: Duration,
 }
 
 impl<V: Value, O> Record<V, O> {
@@ -52,6 +56,7 @@ impl<V: Value, O> Record<V, O> {
             writes: SmallVec::new(),
             execution: Execution::None,
             on_final_values: false,
+            took: Duration::ZERO,
         }
     }
 
@@ -62,6 +67,7 @@ impl<V: Value, O> Record<V, O> {
         self.writes.clear();
         self.execution = Execution::None;
         self.on_final_values = false;
+        self.took = Duration::ZERO;
     }
 
     /// Whether the unit would read now what it has read.

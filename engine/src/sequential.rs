@@ -1,18 +1,20 @@
 //! The plain path: one transaction after another on a cache of the state, with no multi-version bookkeeping. It is the
 //! oracle of all other paths, the baseline that they are measured against, and what tiny blocks take.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ahash::RandomState;
 use hashbrown::HashTable;
-use weft_mvmemory::Value;
+use weft_mvmemory::{KeyChange, Value};
 use weft_storage::{StateReader, StorageError};
 
-use crate::admission::{Admission, Admitted, BlockEnd};
+use crate::admission::{Admitted, BlockEnd};
 use crate::config::BlockPolicy;
 use crate::engine::BlockOutput;
 use crate::error::{BlockError, panic_message};
 use crate::metrics::{Metrics, Stopwatch};
+use crate::progress::Progress;
 use crate::vm::{AddError, Checkpoint, Key, Outcome, StateView, Stop, Verdict, Vm};
 
 /// A key's value before the block, after the last applied transaction, and after the running one.
@@ -23,9 +25,8 @@ struct Cell<K, V> {
     pending: Option<Option<V>>,
 }
 
-/// The state during a sequential block.
-struct SequentialState<'r, K, V, R> {
-    reader: &'r R,
+/// The state during a block, as far as it was touched.
+pub(crate) struct SequentialState<K, V> {
     hasher: RandomState,
     index: HashTable<u32>,
     cells: Vec<Cell<K, V>>,
@@ -36,11 +37,11 @@ struct SequentialState<'r, K, V, R> {
     has_checkpoint: bool,
 }
 
-impl<'r, K: Key, V: Value, R: StateReader<K, V>> SequentialState<'r, K, V, R> {
-    fn new(reader: &'r R, transactions: usize) -> Self {
+impl<K: Key, V: Value> SequentialState<K, V> {
+    /// Nothing is touched; about so many transactions are going to.
+    pub(crate) fn new(transactions: usize) -> Self {
         let expected = transactions * 2;
         Self {
-            reader,
             hasher: RandomState::new(),
             index: HashTable::with_capacity(expected),
             cells: Vec::with_capacity(expected),
@@ -50,19 +51,69 @@ impl<'r, K: Key, V: Value, R: StateReader<K, V>> SequentialState<'r, K, V, R> {
         }
     }
 
-    /// The cell of `key`, read from storage if it is new.
-    fn cell(&mut self, key: &K) -> Result<u32, StorageError> {
-        let hash = self.hasher.hash_one(key);
-        let cells = &self.cells;
-        if let Some(at) = self.index.find(hash, |&at| cells[at as usize].key == *key) {
-            return Ok(*at);
-        }
-        let base = self.reader.read(key)?;
+    fn find(&self, hash: u64, key: &K) -> Option<u32> {
+        self.index.find(hash, |&at| self.cells[at as usize].key == *key).copied()
+    }
+
+    fn insert(&mut self, hash: u64, cell: Cell<K, V>) -> u32 {
         let at = self.cells.len() as u32;
-        self.cells.push(Cell { key: key.clone(), base: base.clone(), current: base, pending: None });
+        self.cells.push(cell);
         let (cells, hasher) = (&self.cells, &self.hasher);
         self.index.insert_unique(hash, at, |&at| hasher.hash_one(&cells[at as usize].key));
-        Ok(at)
+        at
+    }
+
+    /// The cell of `key`, read from storage if it is new.
+    fn cell<R: StateReader<K, V>>(&mut self, key: &K, reader: &R) -> Result<u32, StorageError> {
+        let hash = self.hasher.hash_one(key);
+        if let Some(at) = self.find(hash, key) {
+            return Ok(at);
+        }
+        let base = reader.read(key)?;
+        Ok(self.insert(hash, Cell { key: key.clone(), base: base.clone(), current: base, pending: None }))
+    }
+
+    /// The value of `key` after the last applied transaction, if it was touched.
+    pub(crate) fn current(&self, key: &K) -> Option<&Option<V>> {
+        if self.cells.is_empty() {
+            return None;
+        }
+        self.find(self.hasher.hash_one(key), key).map(|at| &self.cells[at as usize].current)
+    }
+
+    /// Takes over what another path has made of `key`. `base` is what that path found.
+    pub(crate) fn take_over(&mut self, key: K, base: Option<V>, current: Option<V>) {
+        let hash = self.hasher.hash_one(&key);
+        match self.find(hash, &key) {
+            Some(at) => self.cells[at as usize].current = current,
+            // Nobody had touched it, so what was found is what was there before the block.
+            None => {
+                self.insert(hash, Cell { key, base, current, pending: None });
+            }
+        }
+    }
+
+    /// All changes, with those of a path that came last on top, whose list is sorted. Ascending.
+    pub(crate) fn into_changes_below(self, last: Vec<KeyChange<K, V>>) -> Vec<KeyChange<K, V>> {
+        if last.is_empty() {
+            return self.into_changes();
+        }
+        let mut own: Vec<_> = self.cells.into_iter().filter(|cell| cell.current != cell.base).collect();
+        own.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        let mut changes = Vec::with_capacity(own.len() + last.len());
+        let mut own = own.into_iter().peekable();
+        for (key, value) in last {
+            while let Some(cell) = own.next_if(|cell| cell.key < key) {
+                changes.push((cell.key, cell.current));
+            }
+            match own.next_if(|cell| cell.key == key) {
+                // It may have come back to what it was before the block.
+                Some(cell) if cell.base == value => {}
+                _ => changes.push((key, value)),
+            }
+        }
+        changes.extend(own.map(|cell| (cell.key, cell.current)));
+        changes
     }
 
     fn set(&mut self, at: u32, value: Option<V>) {
@@ -100,7 +151,7 @@ impl<'r, K: Key, V: Value, R: StateReader<K, V>> SequentialState<'r, K, V, R> {
         }
     }
 
-    fn into_changes(self) -> Vec<(K, Option<V>)> {
+    fn into_changes(self) -> Vec<KeyChange<K, V>> {
         let changed = self.cells.into_iter().filter(|cell| cell.current != cell.base);
         let mut changes: Vec<_> = changed.map(|cell| (cell.key, cell.current)).collect();
         changes.sort_unstable_by(|a, b| a.0.cmp(&b.0));
@@ -109,14 +160,15 @@ impl<'r, K: Key, V: Value, R: StateReader<K, V>> SequentialState<'r, K, V, R> {
 }
 
 /// The view of the running transaction. It remembers a storage failure, whatever the virtual machine makes of it.
-struct SequentialView<'s, 'r, K, V, R> {
-    state: &'s mut SequentialState<'r, K, V, R>,
+struct SequentialView<'s, K, V, R> {
+    state: &'s mut SequentialState<K, V>,
+    reader: &'s R,
     failed: Option<StorageError>,
 }
 
-impl<K: Key, V: Value, R: StateReader<K, V>> SequentialView<'_, '_, K, V, R> {
+impl<K: Key, V: Value, R: StateReader<K, V>> SequentialView<'_, K, V, R> {
     fn cell(&mut self, key: &K) -> Result<u32, Stop> {
-        self.state.cell(key).map_err(|error| {
+        self.state.cell(key, self.reader).map_err(|error| {
             self.failed.get_or_insert(error);
             Stop(())
         })
@@ -129,7 +181,7 @@ impl<K: Key, V: Value, R: StateReader<K, V>> SequentialView<'_, '_, K, V, R> {
     }
 }
 
-impl<K: Key, V: Value, R: StateReader<K, V>> StateView<K, V> for SequentialView<'_, '_, K, V, R> {
+impl<K: Key, V: Value, R: StateReader<K, V>> StateView<K, V> for SequentialView<'_, K, V, R> {
     fn read(&mut self, key: &K) -> Result<Option<V>, Stop> {
         let at = self.cell(key)?;
         let cell = &self.state.cells[at as usize];
@@ -166,23 +218,56 @@ impl<K: Key, V: Value, R: StateReader<K, V>> StateView<K, V> for SequentialView<
     }
 }
 
-/// Executes `transactions` in order on the state that `reader` gives. `commit` sees every outcome as it becomes part
+/// Executes `transactions` in order on the state that `reader` gives. `on_commit` sees every outcome as it becomes part
 /// of the block.
 pub(crate) fn execute<V: Vm, R: StateReader<V::Key, V::Value>>(
     vm: &V,
     reader: &R,
     transactions: &[V::Transaction],
     policy: BlockPolicy,
-    mut commit: impl FnMut(usize, &Outcome<V::Output>),
+    on_commit: impl FnMut(usize, &Outcome<V::Output>),
 ) -> Result<BlockOutput<V>, BlockError> {
     let watch = Stopwatch::start();
-    let mut state = SequentialState::new(reader, transactions.len());
-    let mut admission = Admission::new(policy);
-    let mut outcomes = Vec::with_capacity(transactions.len());
-    let mut end = BlockEnd::Complete;
-    for (index, transaction) in transactions.iter().enumerate() {
-        let mut view = SequentialView { state: &mut state, failed: None };
-        let executed = catch_unwind(AssertUnwindSafe(|| vm.execute(transaction, &mut view)));
+    let mut state = SequentialState::new(transactions.len());
+    let mut progress = Progress::new(policy, transactions.len(), on_commit);
+    execute_stretch(vm, reader, transactions, 0..transactions.len(), &mut state, &mut progress)?;
+    let Progress { admission, outcomes, end, .. } = progress;
+    let changes = match end {
+        BlockEnd::Rejected { .. } => Vec::new(),
+        BlockEnd::Complete | BlockEnd::GasLimit { .. } => state.into_changes(),
+    };
+    let executions = outcomes.len() as u64;
+    let metrics = Metrics {
+        transactions: transactions.len() as u64,
+        units: transactions.len() as u64,
+        executions,
+        sequential_transactions: executions,
+        core_time: watch.cpu(),
+        wall_time: watch.wall(),
+        workers: 1,
+        ..Metrics::default()
+    };
+    Ok(BlockOutput { outcomes, changes, end, gas_used: admission.gas_used(), metrics })
+}
+
+/// Executes a stretch of the block in order, on what `state` has of it and else on `reader`. `progress.end` says whether
+/// the block has ended in it.
+pub(crate) fn execute_stretch<V, R, F>(
+    vm: &V,
+    reader: &R,
+    transactions: &[V::Transaction],
+    stretch: Range<usize>,
+    state: &mut SequentialState<V::Key, V::Value>,
+    progress: &mut Progress<V, F>,
+) -> Result<(), BlockError>
+where
+    V: Vm,
+    R: StateReader<V::Key, V::Value>,
+    F: FnMut(usize, &Outcome<V::Output>),
+{
+    for index in stretch {
+        let mut view = SequentialView { state: &mut *state, reader, failed: None };
+        let executed = catch_unwind(AssertUnwindSafe(|| vm.execute(&transactions[index], &mut view)));
         if let Some(source) = view.failed {
             return Err(BlockError::Storage { transaction: index, source });
         }
@@ -193,37 +278,23 @@ pub(crate) fn execute<V: Vm, R: StateReader<V::Key, V::Value>>(
                 return Err(BlockError::Panicked { transaction: index, message: panic_message(&*panic) });
             }
         };
-        let admitted = admission.admit(&outcome);
+        let admitted = progress.admission.admit(&outcome);
         state.settle(admitted == Admitted::Yes && outcome.verdict == Verdict::Applied);
         match admitted {
             Admitted::Yes => {
-                commit(index, &outcome);
-                outcomes.push(outcome);
+                (progress.on_commit)(index, &outcome);
+                progress.outcomes.push(outcome);
             }
             Admitted::RejectsBlock => {
-                outcomes.push(outcome);
-                end = BlockEnd::Rejected { transaction: index };
+                progress.outcomes.push(outcome);
+                progress.end = BlockEnd::Rejected { transaction: index };
                 break;
             }
             Admitted::No => {
-                end = BlockEnd::GasLimit { transaction: index };
+                progress.end = BlockEnd::GasLimit { transaction: index };
                 break;
             }
         }
     }
-    let changes = match end {
-        BlockEnd::Rejected { .. } => Vec::new(),
-        BlockEnd::Complete | BlockEnd::GasLimit { .. } => state.into_changes(),
-    };
-    let executions = outcomes.len() as u64;
-    let metrics = Metrics {
-        transactions: transactions.len() as u64,
-        units: transactions.len() as u64,
-        executions,
-        core_time: watch.cpu(),
-        wall_time: watch.wall(),
-        workers: 1,
-        ..Metrics::default()
-    };
-    Ok(BlockOutput { outcomes, changes, end, gas_used: admission.gas_used(), metrics })
+    Ok(())
 }

@@ -29,10 +29,19 @@ impl<K: Ord + Send + Sync, V: Clone + Send + Sync> StateReader<K, V> for MapStat
     }
 }
 
-/// The configuration of one run.
+/// The configuration of one run. In [`Mode::Auto`] every trial of executing in parallel fails, after two units: such a
+/// block alternates between the paths.
 #[must_use]
 pub fn config(mode: Mode, threads: usize, unit_length: usize) -> Config {
-    Config { mode, max_parallel_threads: threads, unit_length, ..Config::default() }
+    Config {
+        mode,
+        max_parallel_threads: threads,
+        unit_length,
+        min_transactions_for_parallel: 2,
+        trial_units: 2,
+        worthwhile_percent: u32::MAX,
+        ..Config::default()
+    }
 }
 
 /// Everything of a block's result that must be equal on all paths.

@@ -1,7 +1,7 @@
 //! FinalEqualsSequential: random programs, on every path, with every unit length, give the sequential result.
 
 use proptest::prelude::*;
-use weft_engine::{BlockPolicy, Engine, Mode, OnRejected};
+use weft_engine::{BlockPolicy, Config, Engine, Mode, OnRejected};
 use weft_tests::program::{Cell, Machine, Op, Program, strategy};
 use weft_tests::run::{MapState, config, run_on};
 
@@ -16,6 +16,22 @@ fn check(keys: u16, start: Vec<u64>, block: &[Program], policy: BlockPolicy) -> 
         for round in 0..2 {
             let result = run_on(&engine, &machine, &state, block, policy);
             prop_assert_eq!(&result, &expected, "threads {}, units of {}, round {}", threads, unit_length, round);
+        }
+    }
+    // The adaptive path with trials that always fail, that always succeed, and that end as the machine's load has it.
+    for (trial_units, worthwhile_percent, unit_length) in [(1, u32::MAX, 1), (3, u32::MAX, 2), (2, 0, 1), (2, 100, 3)] {
+        let base = config(Mode::Auto, 3, unit_length);
+        let engine = Engine::new(Config { trial_units, worthwhile_percent, ..base });
+        for round in 0..3 {
+            let result = run_on(&engine, &machine, &state, block, policy);
+            prop_assert_eq!(
+                &result,
+                &expected,
+                "trials of {} units, {} %, round {}",
+                trial_units,
+                worthwhile_percent,
+                round
+            );
         }
     }
     Ok(())

@@ -20,7 +20,8 @@ fn shapes() -> impl Iterator<Item = (Mode, usize, usize)> {
     let sequential = [(Mode::Sequential, 1, 1)];
     let parallel =
         [1, 2, 4, 8].into_iter().flat_map(|threads| [1, 3, 16].map(|unit| (Mode::Optimistic, threads, unit)));
-    sequential.into_iter().chain(parallel)
+    let alternating = [(Mode::Auto, 2, 1), (Mode::Auto, 4, 3)];
+    sequential.into_iter().chain(parallel).chain(alternating)
 }
 
 fn faulty() -> FaultyReader<Key, MapState<Key, Cell>> {

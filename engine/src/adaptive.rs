@@ -1,0 +1,249 @@
+//! [`Mode::Auto`](crate::Mode::Auto): in parallel as long as that is faster, else one transaction after another.
+//!
+//! A chain of dependent transactions cannot be executed in parallel, and transactions that take less time than their
+//! bookkeeping should not be. Neither can be known beforehand. So a block begins in parallel, under a [`Watch`]: it
+//! compares the time that the committed executions took with the time that has passed. Where the workers together did
+//! hardly more than one would have, the parallel path stops at its commit frontier, and the sequential path goes on
+//! from there for a stretch; then there is another trial. Stretches get longer with every trial that fails, also from
+//! one block to the next, so that a hopeless chain costs next to nothing; one good trial ends that.
+//!
+//! Results never depend on any of this: every path commits a prefix of the block.
+
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use weft_mvmemory::Value;
+use weft_storage::{StateReader, StorageError};
+
+use crate::admission::BlockEnd;
+use crate::config::{BlockPolicy, Config};
+use crate::engine::{BlockOutput, Engine};
+use crate::error::BlockError;
+use crate::metrics::{Metrics, Stopwatch};
+use crate::progress::Progress;
+use crate::sequential::{self, SequentialState};
+use crate::vm::{Key, Outcome, Vm};
+
+/// The first stretch after a trial that failed is so many times as long as the trial: `1 << SHORTEST_STRETCH`.
+const SHORTEST_STRETCH: u32 = 3;
+/// And it is doubled so many times at most.
+const MOST_DOUBLINGS: u32 = 5;
+
+/// No window is shorter than so many units, unless the configuration says so.
+const SHORTEST_WINDOW: u32 = 8;
+
+/// Watches whether executing in parallel is worth it.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    /// Units between two looks.
+    window: u32,
+    /// Of the time that passes, in percent: executions must take so much together.
+    worthwhile_percent: u32,
+    /// When the window began: with its first commit, so that waking the workers is not held against them.
+    begun: Option<Instant>,
+    units: u32,
+    useful: Duration,
+    /// At least one window was worth it.
+    has_proved: bool,
+}
+
+impl Watch {
+    /// A watch over `units` units. Short stretches are judged early, so that there is something left to do otherwise.
+    pub(crate) fn new(config: &Config, units: usize) -> Self {
+        let window = u32::try_from(units / 8).unwrap_or(u32::MAX).max(SHORTEST_WINDOW).min(config.trial_units);
+        Self {
+            window: window.max(1),
+            worthwhile_percent: config.worthwhile_percent,
+            begun: None,
+            units: 0,
+            useful: Duration::ZERO,
+            has_proved: false,
+        }
+    }
+
+    /// Whether it has been worth it, for a whole window at least.
+    pub(crate) fn has_proved(&self) -> bool {
+        self.has_proved
+    }
+
+    /// A unit is committed whose execution took so long. False if it is time to give up.
+    pub(crate) fn is_worth_it(&mut self, took: Duration) -> bool {
+        let begun = *self.begun.get_or_insert_with(Instant::now);
+        self.units += 1;
+        self.useful += took;
+        if self.units < self.window {
+            return true;
+        }
+        // Another core's clock may be behind.
+        let passed = begun.elapsed().max(Duration::from_nanos(1));
+        let is_worth_it = self.useful * 100 >= passed * self.worthwhile_percent;
+        *self = Self { begun: None, units: 0, useful: Duration::ZERO, has_proved: is_worth_it, ..*self };
+        is_worth_it
+    }
+}
+
+/// What an engine remembers from one block to the next. It decides how long stretches are, nothing else: hence every
+/// access is relaxed, and blocks that run at the same time may mix it up.
+#[derive(Debug, Default)]
+pub(crate) struct Trials {
+    /// Trials in a row that have failed.
+    failed: AtomicU32,
+    /// Transactions to be executed sequentially before the next trial.
+    owed: AtomicUsize,
+}
+
+impl Trials {
+    /// How many of `left` transactions are to be executed sequentially before the next trial.
+    fn take(&self, left: usize) -> usize {
+        let owed = self.owed.load(Ordering::Relaxed);
+        let taken = owed.min(left);
+        self.owed.store(owed - taken, Ordering::Relaxed);
+        taken
+    }
+
+    /// A trial of so many transactions has failed.
+    fn failed(&self, trial: usize) {
+        let failed = self.failed.load(Ordering::Relaxed).min(MOST_DOUBLINGS);
+        self.owed.store(trial << (SHORTEST_STRETCH + failed), Ordering::Relaxed);
+        self.failed.store(failed + 1, Ordering::Relaxed);
+    }
+
+    fn succeeded(&self) {
+        self.failed.store(0, Ordering::Relaxed);
+    }
+}
+
+/// The state as the earlier stretches of the block have left it.
+struct Layered<'s, K, V, R> {
+    state: &'s SequentialState<K, V>,
+    reader: &'s R,
+}
+
+impl<K: Key, V: Value, R: StateReader<K, V>> StateReader<K, V> for Layered<'_, K, V, R> {
+    fn read(&self, key: &K) -> Result<Option<V>, StorageError> {
+        match self.state.current(key) {
+            Some(current) => Ok(current.clone()),
+            None => self.reader.read(key),
+        }
+    }
+}
+
+/// Executes a block in parallel stretches and sequential ones.
+pub(crate) fn execute<V, R, F>(
+    engine: &Engine<V>,
+    vm: &V,
+    reader: &R,
+    transactions: &[V::Transaction],
+    policy: BlockPolicy,
+    on_commit: F,
+) -> Result<BlockOutput<V>, BlockError>
+where
+    V: Vm,
+    R: StateReader<V::Key, V::Value>,
+    F: FnMut(usize, &Outcome<V::Output>) + Send,
+{
+    let watch = Stopwatch::start();
+    let config = engine.config();
+    let trials = engine.trials();
+    let trial = config.trial_units.max(1) as usize * config.unit_length.max(1);
+    let mut state = SequentialState::new(trial);
+    let mut progress = Progress::new(policy, transactions.len(), on_commit);
+    let mut metrics = Metrics { transactions: transactions.len() as u64, workers: 1, ..Metrics::default() };
+    let mut changes = Vec::new();
+    let mut next = 0;
+    while next < transactions.len() && progress.end == BlockEnd::Complete {
+        let left = transactions.len() - next;
+        let sequential = if left < config.min_transactions_for_parallel { left } else { trials.take(left) };
+        if sequential > 0 {
+            let cpu = Stopwatch::start();
+            let before = progress.outcomes.len();
+            let stretch = next..next + sequential;
+            sequential::execute_stretch(vm, reader, transactions, stretch, &mut state, &mut progress)?;
+            let executed = (progress.outcomes.len() - before) as u64;
+            metrics.absorb(Metrics {
+                units: executed,
+                executions: executed,
+                sequential_transactions: executed,
+                core_time: cpu.cpu(),
+                ..Metrics::default()
+            });
+            next += sequential;
+            continue;
+        }
+        let layered = Layered { state: &state, reader };
+        let units = left.div_ceil(config.unit_length.max(1));
+        let watched = Some(Watch::new(config, units));
+        let parallel = engine.run_parallel(vm, &layered, transactions, next, policy, progress, watched)?;
+        metrics.absorb(parallel.metrics());
+        if !parallel.has_given_up() {
+            if parallel.has_proved() {
+                trials.succeeded();
+            }
+            (progress, changes) = engine.finish(parallel, &layered)?;
+            break;
+        }
+        trials.failed(trial);
+        next += parallel.transactions();
+        let taken_over;
+        (progress, taken_over) = engine.finish_with_bases(parallel, &layered)?;
+        for (key, base, current) in taken_over {
+            state.take_over(key, base, current);
+        }
+    }
+    let Progress { admission, outcomes, end, .. } = progress;
+    let changes = match end {
+        BlockEnd::Rejected { .. } => Vec::new(),
+        BlockEnd::Complete | BlockEnd::GasLimit { .. } => state.into_changes_below(changes),
+    };
+    metrics.wall_time = watch.wall();
+    Ok(BlockOutput { outcomes, changes, end, gas_used: admission.gas_used(), metrics })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MILLISECOND: Duration = Duration::from_millis(1);
+
+    fn watch(worthwhile_percent: u32) -> Watch {
+        Watch::new(&Config { trial_units: 3, worthwhile_percent, ..Config::default() }, 1000)
+    }
+
+    #[test]
+    fn a_watch_judges_at_the_end_of_each_window() {
+        let mut busy = watch(125);
+        // An hour of work in no time.
+        for _ in 0..9 {
+            assert!(busy.is_worth_it(MILLISECOND * 3_600_000));
+        }
+        let mut idle = watch(125);
+        let verdicts = [(); 7].map(|()| idle.is_worth_it(Duration::ZERO));
+        assert_eq!(verdicts, [true, true, false, true, true, false, true]);
+        assert!(busy.has_proved() && !idle.has_proved());
+        let mut indifferent = watch(0);
+        assert!((0..9).all(|_| indifferent.is_worth_it(Duration::ZERO)));
+    }
+
+    #[test]
+    fn short_stretches_are_judged_early() {
+        let window = |trial_units, units| Watch::new(&Config { trial_units, ..Config::default() }, units).window;
+        assert_eq!([window(64, 10), window(64, 100), window(64, 400), window(64, 10_000)], [8, 12, 50, 64]);
+        assert_eq!([window(2, 1000), window(0, 1000)], [2, 1]);
+    }
+
+    #[test]
+    fn a_failed_trial_is_paid_for_by_longer_and_longer_stretches() {
+        let trials = Trials::default();
+        assert_eq!(trials.take(1000), 0);
+        let mut stretches = Vec::new();
+        for _ in 0..8 {
+            trials.failed(10);
+            stretches.push(trials.take(usize::MAX));
+        }
+        assert_eq!(stretches, [80, 160, 320, 640, 1280, 2560, 2560, 2560]);
+        trials.succeeded();
+        trials.failed(10);
+        // Over the end of a block.
+        assert_eq!([trials.take(50), trials.take(50), trials.take(50)], [50, 30, 0]);
+    }
+}

@@ -1,0 +1,79 @@
+//! The adaptive path: what it does with the blocks that it should not execute in parallel, and with those that it should.
+
+use weft_engine::{BlockPolicy, Config, Engine, Metrics, Mode};
+use weft_tests::program::{Cell, Key, Machine, Op, Program};
+use weft_tests::run::{BlockResult, MapState, config, run_with_metrics};
+
+const MACHINE: Machine = Machine { keys: 2000 };
+
+fn block(length: usize, op: impl Fn(usize) -> Op) -> Vec<Program> {
+    (0..length).map(|at| Program { ops: vec![op(at)], gas: 1, hints: vec![] }).collect()
+}
+
+fn run(engine: &Engine<Machine>, block: &[Program]) -> (BlockResult<Machine>, Metrics<Key>) {
+    let state = MapState::default();
+    run_with_metrics(engine, &MACHINE, &state, block, BlockPolicy::default()).unwrap()
+}
+
+fn engine(worthwhile_percent: u32, trial_units: u32) -> Engine<Machine> {
+    Engine::new(Config { worthwhile_percent, trial_units, ..config(Mode::Auto, 2, 1) })
+}
+
+#[test]
+fn what_is_not_worth_it_is_gone_on_with_sequentially() {
+    let chain = block(1000, |_| Op::Increment(5));
+    let sequential = Engine::new(config(Mode::Sequential, 1, 1));
+    let (expected, _) = run(&sequential, &chain);
+    let engine = engine(u32::MAX, 8);
+    let (result, first) = run(&engine, &chain);
+    assert_eq!(result, expected);
+    // Trials of 8 units, and stretches of 64, 128, 256, 512: at most 5 trials.
+    assert!(first.sequential_transactions >= 1000 - 5 * 8, "{first:?}");
+    assert!(first.sequential_transactions < 1000, "it was not even tried: {first:?}");
+    // The engine remembers how it went: hardly another trial, and results stay the same.
+    for _ in 0..5 {
+        let (result, metrics) = run(&engine, &chain);
+        assert_eq!(result, expected);
+        assert!(metrics.sequential_transactions >= 1000 - 8, "{metrics:?}");
+    }
+}
+
+#[test]
+fn it_is_tried_again() {
+    let chain = block(1000, |_| Op::Increment(5));
+    let engine = engine(u32::MAX, 8);
+    let trials = (0..20).filter(|_| run(&engine, &chain).1.sequential_transactions < 1000).count();
+    // The longest stretch is 256 times a trial, about two blocks.
+    assert!((6..=19).contains(&trials), "{trials} of 20 blocks tried it");
+}
+
+#[test]
+fn what_is_worth_it_stays_parallel() {
+    let independent = block(1000, |at| Op::Increment(2 + at as Key));
+    let (_, metrics) = run(&engine(0, 8), &independent);
+    assert_eq!((metrics.sequential_transactions, metrics.executions), (0, 1000));
+}
+
+#[test]
+fn too_few_transactions_are_not_worth_a_trial() {
+    let engine = Engine::new(Config { min_transactions_for_parallel: 10, ..config(Mode::Auto, 2, 1) });
+    let (_, metrics) = run(&engine, &block(9, |_| Op::Increment(5)));
+    assert_eq!(metrics.sequential_transactions, 9);
+    // Two units tried, and sixteen that follow; of the rest there are too few.
+    let (_, metrics) = run(&engine, &block(27, |_| Op::Increment(5)));
+    assert_eq!(metrics.sequential_transactions, 25, "{metrics:?}");
+}
+
+#[test]
+fn a_value_that_comes_back_is_no_change() {
+    // Changed in the trial and changed back in the sequential stretch.
+    for (trial, later) in [(Op::WriteConstant(5, 7), Op::Delete(5)), (Op::Delete(6), Op::WriteConstant(6, 3))] {
+        let state: MapState<_, _> = [(6, Cell(3))].into_iter().collect();
+        let mut programs = block(2, |_| trial.clone());
+        programs.extend(block(40, |_| later.clone()));
+        let (result, metrics) =
+            run_with_metrics(&engine(u32::MAX, 2), &MACHINE, &state, &programs, BlockPolicy::default()).unwrap();
+        assert!(metrics.sequential_transactions > 0);
+        assert_eq!(result.changes, []);
+    }
+}
