@@ -23,7 +23,7 @@ pub use host::{
 };
 pub use limits::Limits;
 pub use module::Module;
-pub use sbpf::{SbpfVm, Settings};
+pub use sbpf::{SbpfSettings, SbpfVm};
 
 use std::fmt::Debug;
 

@@ -9,7 +9,7 @@ use super::samples::caller::OnFailure;
 use super::samples::{
     BAD_INPUT, Sample, UNKNOWN_ENTRY, amm, caller, counter, gas_burner, many_reader, nft_mint, token, worker,
 };
-use super::{CallData, ContractVm, Event, Module, Run, SbpfVm, Settings, Trap};
+use super::{CallData, ContractVm, Event, Module, Run, SbpfSettings, SbpfVm, Trap};
 use crate::types::{Address, Hash};
 use world::{ALICE, BOB, CAROL, GAS, NOBODY, State, World, id, number, other_id};
 
@@ -510,7 +510,7 @@ fn worker_works_for_each_caller() {
 #[ignore = "a measurement"]
 #[allow(clippy::print_stdout)]
 fn how_long_work_takes() {
-    let vm = SbpfVm::new(Settings::default());
+    let vm = SbpfVm::new(SbpfSettings::default());
     let world = World::new();
     for iterations in [0, 100, 1_000, 3_000, 10_000, 30_000, 100_000] {
         let call = CallData { contract: id(Sample::Worker), input: worker::work(iterations), ..CallData::default() };

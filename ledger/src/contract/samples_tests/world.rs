@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use crate::contract::samples::Sample;
 use crate::contract::{
-    CallData, ContractVm, Environment, Event, Host, Interrupted, InvokeError, Invoked, Limits, Module, Run, SbpfVm,
-    Settings, StorageFull, TransferError,
+    CallData, ContractVm, Environment, Event, Host, Interrupted, InvokeError, Invoked, Limits, Module, Run,
+    SbpfSettings, SbpfVm, StorageFull, TransferError,
 };
 use crate::state::StorageValue;
 use crate::types::{Address, Hash};
@@ -215,9 +215,9 @@ impl World {
 
     /// Compiled and interpreted; they must agree on everything.
     pub(super) fn run(&mut self, call: &CallData, gas: u64) -> Outcome {
-        static COMPILED: LazyLock<SbpfVm> = LazyLock::new(|| SbpfVm::new(Settings::default()));
+        static COMPILED: LazyLock<SbpfVm> = LazyLock::new(|| SbpfVm::new(SbpfSettings::default()));
         static INTERPRETED: LazyLock<SbpfVm> =
-            LazyLock::new(|| SbpfVm::new(Settings { interpret: true, ..Settings::default() }));
+            LazyLock::new(|| SbpfVm::new(SbpfSettings { interpret: true, ..SbpfSettings::default() }));
         let (outcome, state) = self.run_on(&COMPILED, call, gas);
         let interpreted = self.run_on(&INTERPRETED, call, gas);
         assert_eq!((&outcome, &state), (&interpreted.0, &interpreted.1));

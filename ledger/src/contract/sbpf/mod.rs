@@ -33,7 +33,7 @@ use program::{Program, ProgramRef};
 
 /// How an [`SbpfVm`] works. Of these, only the limits change what a run gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
+pub struct SbpfSettings {
     /// What a contract may use.
     pub limits: Limits,
     /// Interpret even where compiling is possible.
@@ -44,7 +44,7 @@ pub struct Settings {
     pub refused_bytes: usize,
 }
 
-impl Default for Settings {
+impl Default for SbpfSettings {
     fn default() -> Self {
         Self { limits: Limits::default(), interpret: false, cache_bytes: 64 << 20, refused_bytes: 256 << 10 }
     }
@@ -52,14 +52,14 @@ impl Default for Settings {
 
 /// The machine that runs contracts. It keeps what it has compiled, for all threads.
 pub struct SbpfVm {
-    settings: Settings,
+    settings: SbpfSettings,
     cache: Cache,
 }
 
 impl SbpfVm {
     /// A machine with a cache of its own.
     #[must_use]
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: SbpfSettings) -> Self {
         let cache = Cache::new(settings.cache_bytes, settings.refused_bytes);
         Self { settings, cache }
     }
@@ -67,7 +67,7 @@ impl SbpfVm {
     /// The machine of this process, with the default settings.
     #[must_use]
     pub fn shared() -> Arc<Self> {
-        static SHARED: LazyLock<Arc<SbpfVm>> = LazyLock::new(|| Arc::new(SbpfVm::new(Settings::default())));
+        static SHARED: LazyLock<Arc<SbpfVm>> = LazyLock::new(|| Arc::new(SbpfVm::new(SbpfSettings::default())));
         Arc::clone(&SHARED)
     }
 

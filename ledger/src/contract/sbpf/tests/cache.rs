@@ -12,7 +12,7 @@ fn numbered(number: usize) -> Module {
 }
 
 fn vm(cache_bytes: usize, refused_bytes: usize) -> SbpfVm {
-    SbpfVm::new(Settings { cache_bytes, refused_bytes, ..Settings::default() })
+    SbpfVm::new(SbpfSettings { cache_bytes, refused_bytes, ..SbpfSettings::default() })
 }
 
 fn code(vm: &SbpfVm, module: &Module) -> Result<u64, Trap> {

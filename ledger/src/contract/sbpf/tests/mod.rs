@@ -20,7 +20,7 @@ use solana_sbpf::ebpf::{
 };
 
 use super::program::loader;
-use super::{SbpfVm, Settings};
+use super::{SbpfSettings, SbpfVm};
 use crate::contract::{ContractVm, Module, Run, Trap};
 use host::FakeHost;
 
@@ -88,7 +88,7 @@ fn module_with(rodata: &[u8], source: &str) -> Module {
 
 fn machine(interpret: bool) -> Arc<SbpfVm> {
     static MACHINES: LazyLock<[Arc<SbpfVm>; 2]> = LazyLock::new(|| {
-        [false, true].map(|interpret| Arc::new(SbpfVm::new(Settings { interpret, ..Settings::default() })))
+        [false, true].map(|interpret| Arc::new(SbpfVm::new(SbpfSettings { interpret, ..SbpfSettings::default() })))
     });
     Arc::clone(&MACHINES[usize::from(interpret)])
 }
