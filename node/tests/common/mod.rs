@@ -2,13 +2,15 @@
 
 #![allow(dead_code, reason = "each test binary uses its part of it")]
 
+pub(crate) mod contracts;
+
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use weft_engine::{BlockEnd, BlockPolicy, Config, Mode, OnRejected, WorkerPool};
 use weft_ledger::crypto::{KeyPair, Signature};
-use weft_ledger::rules::{BlockContext, BlockTotals, CreditVisibility, LedgerConfig, RewardOrder};
+use weft_ledger::rules::{BlockContext, BlockTotals, CreditVisibility, LedgerConfig, Receipt, RewardOrder};
 use weft_ledger::state::{Account, Counter, Key, Value, apply_changes};
 use weft_ledger::wire::{BurnPayload, EnergyPayload, FeeType, MultisigPayload, Payload, Transaction, Transfer};
 use weft_ledger::{Address, Hash, SignedTransaction, TosError};
@@ -202,9 +204,14 @@ pub(crate) fn contenders(settings: ExecutorSettings) -> &'static [Contender] {
     new
 }
 
-fn make(settings: ExecutorSettings) -> Vec<Contender> {
+/// The workers of all optimistic executors, and of all pooled ones.
+pub(crate) fn pool() -> &'static Arc<WorkerPool> {
     static POOL: OnceLock<Arc<WorkerPool>> = OnceLock::new();
-    let pool = POOL.get_or_init(|| Arc::new(WorkerPool::new(8)));
+    POOL.get_or_init(|| Arc::new(WorkerPool::new(8)))
+}
+
+fn make(settings: ExecutorSettings) -> Vec<Contender> {
+    let pool = pool();
     let mut made: Vec<Contender> = Vec::new();
     for threads in THREADS {
         let published = BatchingExecutor::published(threads, settings).unwrap();
@@ -224,6 +231,8 @@ fn make(settings: ExecutorSettings) -> Vec<Contender> {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Comparable {
     pub(crate) results: Vec<TransactionResult>,
+    /// With what contracts returned and announced.
+    pub(crate) receipts: Vec<Receipt>,
     pub(crate) changes: Changes,
     pub(crate) totals: BlockTotals,
     pub(crate) digest: Hash,
@@ -234,6 +243,7 @@ pub(crate) struct Comparable {
 pub(crate) fn comparable(block: &ExecutedBlock) -> Comparable {
     Comparable {
         results: block.results().collect(),
+        receipts: block.receipts().cloned().collect(),
         changes: block.changes.clone(),
         totals: block.totals,
         digest: block.digest,
@@ -294,7 +304,7 @@ fn agree_on_in(
 }
 
 /// Names the part that differs: a whole block is too much to read.
-fn assert_same(name: &str, got: &Comparable, expected: &Comparable) {
+pub(crate) fn assert_same(name: &str, got: &Comparable, expected: &Comparable) {
     fn same<T: PartialEq + Debug>(name: &str, what: &str, got: &[T], expected: &[T]) {
         let differs = got.iter().zip(expected).position(|(got, expected)| got != expected);
         if let Some(at) = differs {
@@ -303,6 +313,7 @@ fn assert_same(name: &str, got: &Comparable, expected: &Comparable) {
         assert_eq!(got.len(), expected.len(), "{name}: number of {what}s");
     }
     same(name, "result", &got.results, &expected.results);
+    same(name, "receipt", &got.receipts, &expected.receipts);
     same(name, "change", &got.changes, &expected.changes);
     assert_eq!(got, expected, "{name}");
 }
