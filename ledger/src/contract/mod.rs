@@ -82,7 +82,8 @@ pub trait ContractVm: Debug + Send + Sync + 'static {
     /// Whether `module` can be executed, and why not. Remembers what it has learned, so that the first run is not slow.
     ///
     /// # Errors
-    /// [`Trap::NotExecutable`].
+    /// [`Trap::NotExecutable`]; [`Trap::TooMuchCode`] where the module alone is longer than [`Limits::code_bytes`],
+    /// whatever is in it.
     fn check(&self, module: &Module) -> Result<(), Trap>;
 
     /// Runs `module` with a budget of `gas` compute units. The call itself and its surroundings are the host's to tell.

@@ -134,9 +134,10 @@ impl ContractVm for SbpfVm {
     }
 
     fn check(&self, module: &Module) -> Result<(), Trap> {
-        if module.bytes().len() > self.settings.limits.code_bytes {
-            // It will never run: not worth compiling, nor a place in the cache.
-            return self.load(module).map(drop);
+        let limit = self.settings.limits.code_bytes;
+        if module.bytes().len() > limit {
+            // It will never run. To look at it all the same would be work that a caller of it does not pay for.
+            return Err(Trap::TooMuchCode { limit });
         }
         self.program(module).map(drop)
     }

@@ -9,6 +9,9 @@ mod deploy;
 mod frame;
 mod invoke;
 
+#[cfg(test)]
+mod tests;
+
 pub use deploy::{ContractIds, contract_id};
 
 pub(super) use deploy::{check as check_deploy, deploy};

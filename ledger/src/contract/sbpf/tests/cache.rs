@@ -77,16 +77,21 @@ fn modules_that_are_none_are_remembered_apart() {
     assert!(programs == 1 && (10..40).contains(&refused), "{programs} {refused}");
 }
 
-/// What can never run is checked, but neither compiled nor kept.
+/// What can never run is not looked at: what it is would be said of the broken one, and remembered.
 #[test]
 fn modules_above_the_code_limit() {
-    let large = module_with(&vec![0; 128 * 1024], "exit");
+    let limit = 128 * 1024;
     let vm = vm(usize::MAX, usize::MAX);
-    assert_eq!(vm.check(&large), Ok(()));
-    assert_eq!(vm.cache.size(), (0, 0, 0));
-    let broken = Module::new(vec![0; 200 * 1024]);
-    assert!(matches!(vm.check(&broken), Err(Trap::NotExecutable(_))));
-    assert_eq!(vm.cache.size(), (0, 0, 1));
+    let padding = limit - module_with(&[0; 8], "exit").bytes().len() + 8;
+    let largest = module_with(&vec![0; padding], "exit");
+    assert_eq!((largest.bytes().len(), vm.check(&largest)), (limit, Ok(())));
+    let known = vm.cache.size();
+    for large in [module_with(&vec![0; padding + 8], "exit"), Module::new(vec![0; limit + 1])] {
+        assert_eq!(vm.check(&large), Err(Trap::TooMuchCode { limit }));
+        assert_eq!(code(&vm, &large), vm.check(&large).map(|()| 0));
+        assert_eq!(vm.cache.size(), known);
+    }
+    assert!(matches!(vm.check(&Module::new(vec![0; limit])), Err(Trap::NotExecutable(_))));
 }
 
 #[test]
