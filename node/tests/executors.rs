@@ -4,18 +4,19 @@ mod common;
 
 use std::sync::Arc;
 
+use common::faults::Broken;
 use common::*;
 use proptest::prelude::*;
-use weft_engine::{BlockEnd, Config, Mode, OnRejected};
+use weft_engine::{BlockEnd, OnRejected};
 use weft_ledger::rules::BlockContext;
 use weft_ledger::state::{Account, Counter, EnergyResource, Key, Value};
 use weft_ledger::wire::{
     Delegation, EnergyPayload, InvokeContractPayload, MultiSig, Payload, SignerSignature, Transaction,
 };
 use weft_ledger::{COIN, Hash, SignedTransaction, TosError};
-use weft_node::executor::{BlockExecutor, ExecuteError, OptimisticExecutor, SequentialExecutor, SharedState};
+use weft_node::executor::{BlockExecutor, ExecuteError, SequentialExecutor, SharedState};
 use weft_node::workload::{Workload, WorkloadBuilder};
-use weft_storage::{LatencyReader, StateReader, StorageError};
+use weft_storage::LatencyReader;
 
 const WORKLOADS: [&str; 8] =
     ["p2p-2", "p2p-30", "p2p-500", "independent", "shared-receiver", "one-sender", "zipf-100-1.1", "mixed-30"];
@@ -148,18 +149,6 @@ fn participants_signatures_are_checked_on_every_path() {
     assert_eq!(agree(rejecting(), &state, &without).rejection, Some((1, TosError::InvalidPayload)));
 }
 
-/// A state of which one key cannot be read.
-struct Broken(State, Key);
-
-impl StateReader<Key, Value> for Broken {
-    fn read(&self, key: &Key) -> Result<Option<Value>, StorageError> {
-        if *key == self.1 {
-            return Err(StorageError::corrupt("that key", "broken"));
-        }
-        Ok(self.0.get(key).cloned())
-    }
-}
-
 #[test]
 fn a_storage_failure_is_the_sequential_one() {
     let transactions: Vec<SignedTransaction> = (1..=40).map(|seed| tx(seed, 0, pay(seed + 1, 5))).collect();
@@ -204,27 +193,6 @@ fn a_height_that_has_no_successor_is_an_error_everywhere() {
     for (name, executor) in contenders(settings) {
         let error = executor.execute(&input, &state).unwrap_err();
         assert!(matches!(error, ExecuteError::Finish(_)), "{name}: {error:?}");
-    }
-}
-
-#[test]
-fn the_automatic_path_gives_the_same_around_its_threshold() {
-    let (state, transactions) = workload("p2p-30", 20);
-    for count in [0, 1, 7, 8, 9, 20] {
-        let block = &transactions[..count];
-        let expected = agree(rejecting(), &state, block);
-        for enable_parallel_execution in [true, false] {
-            let config = Config {
-                mode: Mode::Auto,
-                max_parallel_threads: 4,
-                min_transactions_for_parallel: 8,
-                enable_parallel_execution,
-                ..Config::default()
-            };
-            let state: SharedState = Arc::new(MapReader(state.clone()));
-            let executor = OptimisticExecutor::new(config, rejecting());
-            assert_eq!(comparable(&executor.execute(&input(block), &state).unwrap()), expected);
-        }
     }
 }
 

@@ -226,3 +226,13 @@ pub(crate) fn all_events(block: &Comparable) -> Vec<Event> {
     let of = block.receipts.iter().filter_map(|receipt| receipt.contract.as_ref()?.call.as_ref());
     of.flat_map(|call| call.events.clone()).collect()
 }
+
+/// A call of the purse.
+pub(crate) fn at_purse(input: Vec<u8>) -> Payload {
+    invoke(*purse().hash(), input)
+}
+
+/// A call of a sample.
+pub(crate) fn at(sample: Sample, input: Vec<u8>) -> Payload {
+    invoke(id(sample), input)
+}

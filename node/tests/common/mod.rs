@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test binary uses its part of it")]
 
 pub(crate) mod contracts;
+pub(crate) mod faults;
+pub(crate) mod rewards;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -224,6 +226,17 @@ fn make(settings: ExecutorSettings) -> Vec<Contender> {
         let executor = OptimisticExecutor::with_pool(config, settings, Arc::clone(pool));
         made.push((format!("optimistic, {threads} threads, units of {unit_length}"), Box::new(executor)));
     }
+    // Trials of two units that always fail: a block alternates between the paths.
+    let alternating = Config {
+        mode: Mode::Auto,
+        max_parallel_threads: 4,
+        min_transactions_for_parallel: 2,
+        trial_units: 2,
+        worthwhile_percent: u32::MAX,
+        ..Config::default()
+    };
+    let executor = OptimisticExecutor::with_pool(alternating, settings, Arc::clone(pool));
+    made.push(("optimistic and sequential in turns".to_owned(), Box::new(executor)));
     made
 }
 
