@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use weft_engine::BlockEnd;
 use weft_ledger::block::{Block, BlockDecodeError, BlockReader, BlockWriter, ChainFileError};
 use weft_ledger::rules::BlockContext;
-use weft_ledger::state::{Key, Value};
+use weft_ledger::state::{Counter, Key, Value};
 use weft_ledger::{Address, Hash, SignedTransaction, TosError};
 use weft_storage::{BlockCommit, BlockHead, Snapshot, StateReader, StateStore, StorageError};
 
@@ -60,6 +60,16 @@ pub enum ImportError {
         expected: u8,
         /// The block's.
         got: u8,
+    },
+    /// The block is older than the one before it. Rules that look at the time rely on its not going back (AI mining).
+    #[error("block {block} is of time {got}, before the last block's {last}")]
+    Time {
+        /// The block's number.
+        block: u64,
+        /// The time of the chain's last block.
+        last: u64,
+        /// The block's.
+        got: u64,
     },
     /// The block gives another result than the caller knows it to give. It was not committed.
     #[error("block {block}: the digest is {got}, expected {expected}")]
@@ -234,6 +244,13 @@ impl Chain {
         // A transaction is signed for one chain: a block must not choose for which.
         if let Some(expected) = chain_id.filter(|chain_id| *chain_id != block.chain_id) {
             return Err(ImportError::ChainId { block: number, expected, got: block.chain_id });
+        }
+        let last = match snapshot.read(&Key::Counter(Counter::Timestamp)).map_err(storage)? {
+            Some(Value::Counter(last)) => last,
+            _ => 0,
+        };
+        if block.timestamp < last {
+            return Err(ImportError::Time { block: number, last, got: block.timestamp });
         }
         let start = Instant::now();
         let (body, hash) = encode_block(block).map_err(|source| ImportError::Encode { block: number, source })?;

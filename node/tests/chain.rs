@@ -150,6 +150,9 @@ fn a_refused_block_leaves_the_chain_as_it_is() {
     assert!(matches!(refused(&foreign), ImportError::Parent { block: 2, got: Hash([1, ..]), .. }));
     let other_chain = Block { chain_id: 0, transactions: Vec::new(), ..good.clone() };
     assert!(matches!(refused(&other_chain), ImportError::ChainId { block: 2, expected: CHAIN, got: 0 }));
+    let last = good.timestamp;
+    let older = Block { timestamp: 0, ..good.clone() };
+    assert!(matches!(refused(&older), ImportError::Time { block: 2, got: 0, .. }), "{last}");
 
     let mut undecodable = good.clone();
     undecodable.transactions[1] = vec![1, 2, 3].into();

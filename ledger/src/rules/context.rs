@@ -75,7 +75,7 @@ pub struct BlockContext {
     /// The global height before the block (spec 5.4): a successful block raises it by one.
     pub height: u64,
     /// The block's time, from its header, in milliseconds. Contracts see it in seconds. Of the rules only those of AI
-    /// mining read it, and they assume that it does not decrease from block to block ([`mining`](super::mining)).
+    /// mining read it, and they rely on its not decreasing from block to block ([`mining`](super::mining)).
     pub timestamp: u64,
     /// The block's hash. Contracts see it.
     pub hash: Hash,

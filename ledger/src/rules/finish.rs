@@ -13,8 +13,9 @@ pub enum FinishError<E> {
     /// There is no height after this one.
     #[error("no height follows {0}")]
     Height(u64),
-    /// A waiting credit does not fit its account. It cannot happen on a base with the start balances
-    /// ([`DeferredReader`](super::DeferredReader)): there the transaction itself was rejected.
+    /// A waiting credit does not fit its account. On a base with the start balances
+    /// ([`DeferredReader`](super::DeferredReader)) the transaction itself is rejected; only a contract whose balance is
+    /// near 2^64, and which gets deposits besides, comes here. No supply reaches that.
     #[error("the credits of the block overflow the balance of {0}")]
     CreditOverflow(Address),
     /// The reward, the fees or the gas of the block do not fit the balance of whom they are credited to (spec 7.3).
