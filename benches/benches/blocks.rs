@@ -4,37 +4,42 @@
 use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use weft_benches::{BLOCK_SIZES, WORKLOADS};
+use weft_benches::{WORKLOADS, block_sizes};
 use weft_engine::{Config, Mode, WorkerPool};
-use weft_ledger::rules::BlockContext;
+use weft_ledger::rules::LedgerConfig;
 use weft_ledger::{Hash, SignedTransaction};
 use weft_node::chain::SnapshotReader;
 use weft_node::executor::{
     BatchingExecutor, BlockExecutor, BlockInput, ExecutorSettings, OptimisticExecutor, SequentialExecutor, SharedState,
 };
-use weft_node::workload::{CHAIN_ID, WorkloadBuilder};
+use weft_node::workload::WorkloadBuilder;
 use weft_storage::{MemoryStore, StateStore, StateWriter};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn blocks(criterion: &mut Criterion) {
-    let settings = ExecutorSettings::default();
+/// Every executor on 2 workers, for a ledger.
+fn executors(ledger: LedgerConfig) -> [(&'static str, Box<dyn BlockExecutor>); 5] {
+    let settings = ExecutorSettings { ledger, ..ExecutorSettings::default() };
     let pool = Arc::new(WorkerPool::new(2));
     let optimistic = |threads| -> Box<dyn BlockExecutor> {
         let config = Config { mode: Mode::Optimistic, max_parallel_threads: threads, ..Config::default() };
         Box::new(OptimisticExecutor::with_pool(config, settings, Arc::clone(&pool)))
     };
     let published = BatchingExecutor::published(2, settings).expect("the runtime gets its threads");
-    let executors: [(&str, Box<dyn BlockExecutor>); 5] = [
+    [
         ("sequential", Box::new(SequentialExecutor::new(settings))),
         ("published", Box::new(published)),
         ("pooled", Box::new(BatchingExecutor::pooled(2, settings, Arc::clone(&pool)))),
         ("optimistic-1", optimistic(1)),
         ("optimistic-2", optimistic(2)),
-    ];
-    for transactions in BLOCK_SIZES {
-        for workload in WORKLOADS {
+    ]
+}
+
+fn blocks(criterion: &mut Criterion) {
+    for workload in WORKLOADS {
+        let executors = executors(workload.ledger());
+        for transactions in block_sizes(&workload) {
             let mut generator = WorkloadBuilder::new(workload).transactions(transactions).unsigned().build();
             let store = MemoryStore::new();
             let mut genesis = generator.genesis();
@@ -42,11 +47,7 @@ fn blocks(criterion: &mut Criterion) {
             store.initialise(&genesis, [0; 32]).expect("a fresh store takes its genesis");
             let state: SharedState = Arc::new(SnapshotReader(StateStore::snapshot(&store)));
             let block: Arc<[SignedTransaction]> = generator.next_transactions().into();
-            let input = BlockInput {
-                context: BlockContext { chain_id: CHAIN_ID, timestamp: 1, ..BlockContext::default() },
-                transactions: block,
-                parent_digest: Hash([0; 32]),
-            };
+            let input = BlockInput { context: generator.context(), transactions: block, parent_digest: Hash([0; 32]) };
             let mut group = criterion.benchmark_group(format!("{workload}/{transactions}"));
             group.throughput(Throughput::Elements(transactions as u64)).sample_size(20);
             for (name, executor) in &executors {

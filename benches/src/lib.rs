@@ -5,5 +5,11 @@
 
 pub use weft_node::workload::REPORTED as WORKLOADS;
 
-/// Transactions of a block.
-pub const BLOCK_SIZES: [usize; 2] = [1000, 10_000];
+use weft_node::workload::Workload;
+
+/// Transactions of a block of this workload. A contract call takes as long as ten or a hundred transfers, so that
+/// fewer are as much work.
+#[must_use]
+pub const fn block_sizes(workload: &Workload) -> [usize; 2] {
+    if workload.calls_contracts() { [1000, 2000] } else { [1000, 10_000] }
+}

@@ -9,9 +9,10 @@ use std::time::Duration;
 use clap::Parser;
 use comfy_table::presets::ASCII_MARKDOWN;
 use comfy_table::{CellAlignment, Table};
-use weft_benches::{BLOCK_SIZES, WORKLOADS};
+use weft_benches::{WORKLOADS, block_sizes};
 use weft_node::compare::{Comparison, Plan, compare};
 use weft_node::executor::UNIT_LENGTH;
+use weft_node::workload::Workload;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -19,6 +20,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Measures sequential, batching and optimistic execution over all workloads.
 #[derive(Debug, Parser)]
 struct Arguments {
+    /// Only these workloads
+    workloads: Vec<Workload>,
     /// Worker threads of the parallel executors
     #[arg(long, default_value_t = 2)]
     threads: usize,
@@ -41,10 +44,12 @@ struct Arguments {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
-    let sizes = arguments.txs.map_or(BLOCK_SIZES.to_vec(), |txs| vec![txs]);
+    let workloads = if arguments.workloads.is_empty() { WORKLOADS.to_vec() } else { arguments.workloads.clone() };
     let mut comparisons = Vec::new();
-    for transactions in sizes {
-        for workload in WORKLOADS {
+    // The small blocks of all workloads first, then the large ones.
+    for size in 0..arguments.txs.map_or(2, |_| 1) {
+        for &workload in &workloads {
+            let transactions = arguments.txs.unwrap_or(block_sizes(&workload)[size]);
             let plan = Plan {
                 workload,
                 transactions,

@@ -12,7 +12,7 @@ use weft_ledger::state::{Counter, Key, Value};
 use weft_ledger::{Address, Hash, SignedTransaction, TosError};
 use weft_storage::{BlockCommit, BlockHead, Snapshot, StateReader, StateStore, StorageError};
 
-use crate::digest::state_digest;
+use crate::digest::{genesis_digest, state_digest};
 use crate::executor::{BlockExecutor, BlockInput, ExecuteError, ExecutedBlock};
 
 /// The state that a chain begins with.
@@ -192,7 +192,7 @@ impl Chain {
         let _import = self.import.lock();
         let mut sorted = genesis.clone();
         sorted.sort_by_key(|entry| entry.0);
-        let digest = weft_ledger::state_digest(&sorted.iter().cloned().collect());
+        let digest = genesis_digest(genesis);
         self.store.initialise(&sorted, digest.0).map_err(|source| ImportError::Storage { block: 0, source })
     }
 

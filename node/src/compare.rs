@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use weft_engine::{Config, Mode, WorkerPool};
-use weft_ledger::rules::BlockContext;
+use weft_ledger::wire::Era;
 use weft_ledger::{Hash, SignedTransaction};
 use weft_storage::{LatencyReader, MemoryStore, StateStore, StateWriter};
 
@@ -17,7 +17,7 @@ use crate::executor::{
     BatchingExecutor, BlockExecutor, BlockInput, Costs, ExecuteError, ExecutorSettings, OptimisticExecutor,
     SequentialExecutor, SharedState,
 };
-use crate::workload::{CHAIN_ID, Workload, WorkloadBuilder};
+use crate::workload::{Workload, WorkloadBuilder};
 
 /// What to measure.
 #[derive(Debug, Clone)]
@@ -127,7 +127,7 @@ struct Contender {
 }
 
 fn contenders(plan: &Plan) -> Result<Vec<Contender>, CompareError> {
-    let settings = ExecutorSettings::default();
+    let settings = ExecutorSettings { ledger: plan.workload.ledger(), ..ExecutorSettings::default() };
     let pool = Arc::new(WorkerPool::new(plan.threads));
     let optimistic = |threads, unit_length| {
         let config = Config { mode: Mode::Optimistic, max_parallel_threads: threads, unit_length, ..Config::default() };
@@ -163,10 +163,12 @@ pub fn compare(plan: &Plan, mut progress: impl FnMut(&str)) -> Result<Comparison
     let snapshot = StateStore::snapshot(&store);
     let state: SharedState = Arc::new(LatencyReader::new(SnapshotReader(snapshot), plan.storage_latency));
     let generated: Arc<[SignedTransaction]> = generator.next_transactions().into();
+    let context = generator.context();
+    let era = plan.workload.ledger().era();
     let input = || BlockInput {
-        context: BlockContext { chain_id: CHAIN_ID, timestamp: 1, ..BlockContext::default() },
+        context,
         // A transaction remembers whether its signature verifies: every run gets its own.
-        transactions: if plan.signed { unchecked(&generated) } else { Arc::clone(&generated) },
+        transactions: if plan.signed { unchecked(&generated, era) } else { Arc::clone(&generated) },
         parent_digest: Hash([0; 32]),
     };
 
@@ -206,9 +208,9 @@ fn seconds(run: &Costs) -> f64 {
 }
 
 /// The same transactions, of which nothing is known yet.
-fn unchecked(transactions: &[SignedTransaction]) -> Arc<[SignedTransaction]> {
+fn unchecked(transactions: &[SignedTransaction], era: Era) -> Arc<[SignedTransaction]> {
     let decode = |transaction: &SignedTransaction| {
-        SignedTransaction::decode(transaction.wire().to_vec()).expect("what was encoded decodes")
+        SignedTransaction::decode_in(era, transaction.wire().to_vec()).expect("what was encoded decodes")
     };
     transactions.iter().map(decode).collect()
 }

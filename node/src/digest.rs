@@ -5,12 +5,14 @@
 //! chains with equal genesis digests and equal block digests have equal states. The state digest itself is computed
 //! where a person asks for it.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use weft_ledger::state::{EnergyResource, Key, Value, encode_key, encode_value};
 use weft_ledger::{ExportedAccounts, GlobalState, Hash, digest_stream};
 use weft_storage::{Snapshot, StorageError};
 
+use crate::chain::Genesis;
 use crate::executor::Changes;
 
 /// The digest of the state after block `number`, whose changes are `changes`, on the state with digest `parent`.
@@ -40,6 +42,19 @@ pub fn block_digest(parent: &Hash, number: u64, changes: &Changes) -> Hash {
     }
     hasher.update(&entry);
     Hash(*hasher.finalize().as_bytes())
+}
+
+/// The digest that a chain begins with: the ledger's state digest of its genesis. That one knows accounts only (spec
+/// 3.3), so where the genesis holds anything else, contracts above all, its entries are chained to it like those of a
+/// block.
+#[must_use]
+pub fn genesis_digest(genesis: &Genesis) -> Hash {
+    let entries: BTreeMap<Key, Value> = genesis.iter().cloned().collect();
+    let state = weft_ledger::state_digest(&entries);
+    if entries.keys().all(|key| matches!(key, Key::Account(_) | Key::Energy(_) | Key::Counter(_))) {
+        return state;
+    }
+    block_digest(&state, 0, &entries.into_iter().map(|(key, value)| (key, Some(value))).collect())
 }
 
 /// The ledger's state digest (spec 3.3) of a whole snapshot. Visits every entry.

@@ -20,6 +20,7 @@ use weft_storage::{StateReader, StorageError};
 use crate::batching::{self, Form};
 use crate::digest::block_digest;
 use crate::rewards::BlockBase;
+pub use crate::units::{UNIT_LENGTH, unit_length_of};
 
 /// The state that a block is executed on. Shared, because the published batching design spawns tasks of its own.
 pub type SharedState = Arc<dyn StateReader<Key, Value> + Send + Sync>;
@@ -109,6 +110,12 @@ impl ExecutedBlock {
             gas_used: outcome.gas_used,
             fee: outcome.output.fee,
         })
+    }
+
+    /// The transactions that were given, in order. Where the block ended early it has fewer receipts.
+    #[must_use]
+    pub fn transactions(&self) -> &[SignedTransaction] {
+        &self.transactions
     }
 
     /// The receipts of the transactions, in order.
@@ -301,14 +308,12 @@ impl BlockExecutor for SequentialExecutor {
     }
 }
 
-/// Transactions of a unit of speculation that suit TOS blocks: a transfer is executed in less time than a unit's
-/// bookkeeping takes.
-pub const UNIT_LENGTH: usize = 8;
-
 /// Optimistically on all workers; signatures are checked beforehand on the same pool.
 #[derive(Debug)]
 pub struct OptimisticExecutor {
     engine: Engine<TosVm>,
+    /// With units of one transaction, for the blocks that suit it; `None` where all blocks have the same units.
+    single: Option<Engine<TosVm>>,
     settings: ExecutorSettings,
 }
 
@@ -316,13 +321,23 @@ impl OptimisticExecutor {
     /// An executor with workers of its own.
     #[must_use]
     pub fn new(config: Config, settings: ExecutorSettings) -> Self {
-        Self { engine: Engine::new(config), settings }
+        Self { engine: Engine::new(config), single: None, settings }
     }
 
     /// An executor on shared workers.
     #[must_use]
     pub fn with_pool(config: Config, settings: ExecutorSettings, pool: Arc<WorkerPool>) -> Self {
-        Self { engine: Engine::with_pool(config, pool), settings }
+        Self { engine: Engine::with_pool(config, pool), single: None, settings }
+    }
+
+    /// The same executor, which takes units of one transaction for blocks of contract calls
+    /// ([`unit_length_of`]), and those of its configuration for all others.
+    #[must_use]
+    pub fn with_units_by_block(self) -> Self {
+        let config = Config { unit_length: 1, ..self.engine.config().clone() };
+        let single =
+            (self.engine.config().unit_length > 1).then(|| Engine::with_pool(config, Arc::clone(self.engine.pool())));
+        Self { single, ..self }
     }
 }
 
@@ -336,15 +351,19 @@ impl BlockExecutor for OptimisticExecutor {
     }
 
     fn execute(&self, block: &BlockInput, state: &SharedState) -> Result<ExecutedBlock, ExecuteError> {
-        let config = self.engine.config();
+        let engine = match &self.single {
+            Some(single) if unit_length_of(&block.transactions) == 1 => single,
+            _ => &self.engine,
+        };
+        let config = engine.config();
         let mut watch = Stopwatch::start();
         if config.is_parallel(block.transactions.len()) {
-            check_signatures(self.engine.pool(), config.max_parallel_threads, &block.transactions);
+            check_signatures(engine.pool(), config.max_parallel_threads, &block.transactions);
             watch.signatures_end();
         }
         let vm = TosVm::new(self.settings.ledger, block.context);
         let output = on_visible_state(&self.settings, block, state, |state| {
-            self.engine.execute_block(&vm, state, &block.transactions, self.settings.policy)
+            engine.execute_block(&vm, state, &block.transactions, self.settings.policy)
         })?;
         from_output(&self.settings, block, output, &watch)
     }

@@ -28,4 +28,5 @@ pub mod conformance;
 pub mod digest;
 pub mod executor;
 mod rewards;
+mod units;
 pub mod workload;

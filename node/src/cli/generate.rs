@@ -18,7 +18,9 @@ pub(super) struct Arguments {
     /// The file to write; the state that the chain begins with goes beside it, as FILE.genesis.json
     #[arg(long, short)]
     out: PathBuf,
-    /// p2p-N, independent, shared-receiver, one-sender, zipf-N-EXPONENT or mixed-N, with N accounts
+    /// p2p-N, independent, shared-receiver, one-sender, zipf-N-EXPONENT, mixed-N,
+    /// contract-independent[-ITERATIONS], contract-token-N, contract-pool[-HOT_PERCENT], contract-counter,
+    /// contract-add or all-N, with N accounts
     #[arg(long, default_value = "p2p-1000")]
     workload: Workload,
     /// Blocks
@@ -63,7 +65,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
     file.sync_all().map_err(|error| named(&error))?;
     // Only now: the genesis of an earlier file of that name stays with its chain until there is a new one.
     let genesis_path = genesis::beside(path);
-    genesis::write(&genesis_path, &genesis)?;
+    genesis::write(&genesis_path, &genesis, &arguments.workload.ledger())?;
     std::fs::rename(&draft, path).map_err(|error| named(&error))?;
 
     let transactions = arguments.blocks.saturating_mul(arguments.txs as u64);

@@ -2,10 +2,13 @@
 
 mod compare;
 mod conformance;
+mod contracts;
 mod generate;
 mod genesis;
+mod names;
 mod rewards;
 mod run;
+mod summary;
 mod table;
 
 use std::error::Error;

@@ -33,13 +33,13 @@ enum OrderArgument {
 }
 
 impl RewardArguments {
-    /// How blocks are executed.
-    pub(super) fn settings(&self) -> ExecutorSettings {
+    /// How the blocks of a chain with this ledger are executed.
+    pub(super) fn settings(&self, ledger: LedgerConfig) -> ExecutorSettings {
         let rewards = self.rewards.map(|order| match order {
             OrderArgument::Before => RewardOrder::Before,
             OrderArgument::After => RewardOrder::After,
         });
-        let ledger = LedgerConfig { rewards, ..LedgerConfig::default() };
+        let ledger = LedgerConfig { rewards, ..ledger };
         ExecutorSettings { ledger, ..ExecutorSettings::default() }
     }
 

@@ -1,37 +1,36 @@
 //! `weft run`: the main job. A chain of blocks is executed on a database, beside sequential execution of the same.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::Args;
-use serde::Serialize;
 use weft_engine::{Config, Mode, WorkerPool};
 use weft_ledger::block::{Block, BlockReader};
+use weft_ledger::contract::{ContractVm, Module, SbpfVm};
+use weft_ledger::rules::LedgerConfig;
 use weft_ledger::state::{Key, Value};
-use weft_ledger::{Hash, hex};
+use weft_ledger::wire::{Era, Payload};
+use weft_ledger::{Hash, SignedTransaction, hex};
 use weft_node::chain::{Chain, ChainView, Genesis, SnapshotReader};
 use weft_node::codec::{LedgerCodec, SCHEMA};
 use weft_node::compare::median;
+use weft_node::digest::genesis_digest;
 use weft_node::executor::{
-    BatchingExecutor, BlockExecutor, BlockInput, ExecutedBlock, OptimisticExecutor, SequentialExecutor, SharedState,
-    UNIT_LENGTH,
+    BatchingExecutor, BlockExecutor, BlockInput, ExecutedBlock, ExecutorSettings, OptimisticExecutor,
+    SequentialExecutor, SharedState, UNIT_LENGTH,
 };
 use weft_node::workload::{Generator, Workload, WorkloadBuilder, block_id};
 use weft_storage::{RedbStore, StateStore};
 
-use super::rewards::{Paid, RewardArguments};
+use super::rewards::RewardArguments;
+use super::summary::{HOTTEST, Measured, Summary, Tally, in_a_table};
 use super::{
-    CliError, ModeArgument, default_threads, from_one_to, genesis, grouped, print, progress_bar, table, threads,
-    transactions,
+    CliError, ModeArgument, default_threads, from_one_to, genesis, print, progress_bar, threads, transactions,
 };
-
-/// Keys that the summary names.
-const HOTTEST: usize = 3;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -41,8 +40,10 @@ pub(super) struct Arguments {
     /// The state that the chain file begins with; FILE.genesis.json if not given
     #[arg(long, requires = "file")]
     genesis: Option<PathBuf>,
-    /// What to generate: p2p-N, independent, shared-receiver, one-sender, zipf-N-EXPONENT or mixed-N, with N accounts
-    #[arg(long, default_value = "p2p-1000", conflicts_with = "file")]
+    /// What to generate: p2p-N, independent, shared-receiver, one-sender, zipf-N-EXPONENT, mixed-N,
+    /// contract-independent[-ITERATIONS], contract-token-N, contract-pool[-HOT_PERCENT], contract-counter,
+    /// contract-add or all-N, with N accounts
+    #[arg(long, default_value = "all-1000", conflicts_with = "file")]
     workload: Workload,
     /// Blocks to generate, or to take from the file at most (0: all of the file)
     #[arg(long, default_value_t = 10)]
@@ -65,9 +66,9 @@ pub(super) struct Arguments {
     /// How often each block is executed, on either path; the middle time counts
     #[arg(long, default_value_t = 1, value_parser = from_one_to(1_000_000))]
     repeat: usize,
-    /// Transactions of a unit of speculation
-    #[arg(long, default_value_t = UNIT_LENGTH, value_parser = from_one_to(1_000_000))]
-    unit_length: usize,
+    /// Transactions of a unit of speculation; if not given, 1 for blocks with more than 5 % contract calls, else 8
+    #[arg(long, value_parser = from_one_to(1_000_000))]
+    unit_length: Option<usize>,
     #[command(flatten)]
     rewards: RewardArguments,
     /// Prints JSON
@@ -82,7 +83,7 @@ enum Source {
 }
 
 impl Source {
-    fn open(arguments: &Arguments, pool: &Arc<WorkerPool>) -> Result<(Self, Genesis), CliError> {
+    fn open(arguments: &Arguments, pool: &Arc<WorkerPool>) -> Result<(Self, Genesis, LedgerConfig), CliError> {
         let Some(path) = &arguments.file else {
             let generator = WorkloadBuilder::new(arguments.workload)
                 .transactions(arguments.txs)
@@ -90,13 +91,13 @@ impl Source {
                 .pool(Arc::clone(pool))
                 .build();
             let genesis = generator.genesis();
-            return Ok((Self::Generated(Box::new(generator)), genesis));
+            return Ok((Self::Generated(Box::new(generator)), genesis, arguments.workload.ledger()));
         };
         let genesis_path = arguments.genesis.clone().unwrap_or_else(|| genesis::beside(path));
-        let genesis = genesis::read(&genesis_path)?;
+        let (genesis, ledger) = genesis::read(&genesis_path)?;
         let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let reader = BlockReader::new(BufReader::new(file)).map_err(|error| format!("{}: {error}", path.display()))?;
-        Ok((Self::File { path: path.clone(), reader: Box::new(reader) }, genesis))
+        Ok((Self::File { path: path.clone(), reader: Box::new(reader) }, genesis, ledger))
     }
 
     /// Goes on after the last block of the chain.
@@ -123,56 +124,23 @@ impl Source {
     }
 }
 
-/// What was measured of one block.
-struct Measured {
-    transactions: u64,
-    sequential: Option<f64>,
-    parallel: f64,
-    commit: f64,
-}
-
-#[derive(Default, Serialize)]
-struct Summary {
-    database: String,
-    executor: String,
-    threads: usize,
-    first_block: u64,
-    last_block: u64,
-    blocks: u64,
-    transactions: u64,
-    /// Signatures and execution.
-    transactions_per_second: f64,
-    /// Signatures, execution and durable commit.
-    imported_per_second: f64,
-    /// Signatures and execution, one after another.
-    sequential_per_second: Option<f64>,
-    speed_up: Option<f64>,
-    executions_per_transaction: f64,
-    validations_per_transaction: f64,
-    cores: f64,
-    hottest_keys: Vec<(String, usize)>,
-    /// Only where blocks are rewarded.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rewards: Option<Paid>,
-    block_digest: String,
-    state_digest: String,
-    equal_to_sequential: Option<bool>,
-    seconds: f64,
-}
-
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
     let start = Instant::now();
     let pool = Arc::new(WorkerPool::new(arguments.threads));
-    let (mut source, genesis) = Source::open(arguments, &pool)?;
+    let (mut source, genesis, ledger) = Source::open(arguments, &pool)?;
     let store: RedbStore<Key, Value, LedgerCodec> = RedbStore::open(&arguments.db, SCHEMA)?;
     let store: Arc<dyn StateStore<Key, Value>> = Arc::new(store);
-    let executor: Arc<dyn BlockExecutor> = executor(arguments, &pool).into();
+    let settings = arguments.rewards.settings(ledger);
+    let executor: Arc<dyn BlockExecutor> = executor(arguments, settings, &pool).into();
     let chain =
         Chain::open(store, Box::new(Arc::clone(&executor)))?.with_beneficiaries(arguments.rewards.beneficiaries());
     begin(&chain, &genesis, &arguments.db)?;
+    compile(genesis.iter().filter_map(|(_, value)| match value {
+        Value::Contract(module) => Some(module),
+        _ => None,
+    }));
     source.resume(&chain.view())?;
-    let sequential =
-        (arguments.mode != ModeArgument::Sequential).then(|| SequentialExecutor::new(arguments.rewards.settings()));
+    let sequential = (arguments.mode != ModeArgument::Sequential).then(|| SequentialExecutor::new(settings));
 
     let mut summary = Summary {
         database: arguments.db.display().to_string(),
@@ -181,7 +149,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
         first_block: chain.view().head().number + 1,
         ..Summary::default()
     };
-    let mut tally = Tally { paid: arguments.rewards.paid(), ..Tally::default() };
+    let mut tally = Tally::paying(arguments.rewards.paid());
     let wanted = if arguments.file.is_some() && arguments.blocks == 0 { u64::MAX } else { arguments.blocks };
     let bar = progress_bar(if wanted == u64::MAX { 0 } else { wanted }, "blocks", arguments.json);
     let mut blocks = Vec::new();
@@ -211,17 +179,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn executor(arguments: &Arguments, pool: &Arc<WorkerPool>) -> Box<dyn BlockExecutor> {
-    let settings = arguments.rewards.settings();
+fn executor(arguments: &Arguments, settings: ExecutorSettings, pool: &Arc<WorkerPool>) -> Box<dyn BlockExecutor> {
     let optimistic = |mode| {
         let config = Config {
             mode,
             max_parallel_threads: arguments.threads,
-            unit_length: arguments.unit_length,
+            unit_length: arguments.unit_length.unwrap_or(UNIT_LENGTH),
             hottest_keys: HOTTEST * 4,
             ..Config::default()
         };
-        Box::new(OptimisticExecutor::with_pool(config, settings, Arc::clone(pool)))
+        let executor = OptimisticExecutor::with_pool(config, settings, Arc::clone(pool));
+        Box::new(if arguments.unit_length.is_none() { executor.with_units_by_block() } else { executor })
     };
     match arguments.mode {
         ModeArgument::Sequential => Box::new(SequentialExecutor::new(settings)),
@@ -237,7 +205,7 @@ fn begin(chain: &Chain, genesis: &Genesis, db: &Path) -> Result<(), CliError> {
     if view.is_empty() {
         return Ok(chain.initialise(genesis)?);
     }
-    let expected = weft_ledger::state_digest(&genesis.iter().cloned().collect());
+    let expected = genesis_digest(genesis);
     let found = view.block(0)?.map(|record| Hash(record.digest));
     if found == Some(expected) {
         return Ok(());
@@ -251,6 +219,27 @@ fn begin(chain: &Chain, genesis: &Genesis, db: &Path) -> Result<(), CliError> {
     .into())
 }
 
+/// Compiles contracts before anything is measured: the machine keeps what it has compiled, so that whichever path came
+/// first would pay for all.
+fn compile<'a>(modules: impl Iterator<Item = &'a Module>) {
+    // That a module cannot be executed is for its calls to say.
+    modules.for_each(|module| drop(SbpfVm::shared().check(module)));
+}
+
+/// What a block deploys.
+fn modules(block: &Block, era: Era) -> Result<Vec<Module>, CliError> {
+    let transactions = decode(block, era)?;
+    let deployed = transactions.into_iter().filter_map(|signed| match &signed.transaction().payload {
+        Payload::DeployContract(payload) => Some(payload.module.clone()),
+        _ => None,
+    });
+    Ok(deployed.collect())
+}
+
+fn decode(block: &Block, era: Era) -> Result<Vec<SignedTransaction>, CliError> {
+    Ok(block.decode_transactions_in(era).map_err(|error| format!("block {}: {error}", block.number))?)
+}
+
 /// Executes a block on both paths, compares, and only then commits it.
 fn one_block(
     chain: &Chain,
@@ -260,12 +249,12 @@ fn one_block(
     repeat: usize,
     tally: &mut Tally,
 ) -> Result<Measured, CliError> {
+    compile(modules(block, executor.era())?.iter());
     let view = chain.view();
     let state: SharedState = Arc::new(SnapshotReader(view.snapshot()));
     let input = || -> Result<BlockInput, CliError> {
         // Decoded anew for every run: what is known of signatures is remembered with the transaction.
-        let transactions =
-            block.decode_transactions_in(executor.era()).map_err(|error| format!("block {}: {error}", block.number))?;
+        let transactions = decode(block, executor.era())?;
         let parent_digest = Hash(view.head().digest);
         let context = chain.context(block, block_id(block));
         Ok(BlockInput { context, transactions: transactions.into(), parent_digest })
@@ -307,118 +296,4 @@ fn one_block(
         parallel: median(together),
         commit: imported.commit.as_secs_f64(),
     })
-}
-
-/// Sums over the blocks.
-#[derive(Default)]
-struct Tally {
-    compared: u64,
-    executions: u64,
-    validations: u64,
-    cpu: Duration,
-    wall: Duration,
-    keys: HashMap<Key, usize>,
-    paid: Option<Paid>,
-}
-
-impl Tally {
-    fn add(&mut self, block: &ExecutedBlock) {
-        let metrics = &block.costs.metrics;
-        // The engine counts units; a unit's transactions are executed together.
-        let per_unit = metrics.transactions as f64 / metrics.units.max(1) as f64;
-        self.executions += (metrics.executions as f64 * per_unit) as u64;
-        self.validations += (metrics.validations as f64 * per_unit) as u64;
-        if let Some(paid) = &mut self.paid {
-            paid.add(&block.totals);
-        }
-        self.cpu += block.costs.cpu;
-        self.wall += block.costs.signatures + block.costs.execution;
-        for (key, writers) in &metrics.hottest_keys {
-            *self.keys.entry(*key).or_default() += writers;
-        }
-    }
-
-    fn complete(self, blocks: &[Measured], summary: &mut Summary) {
-        let sum = |part: fn(&Measured) -> f64| blocks.iter().map(part).sum::<f64>();
-        summary.transactions = blocks.iter().map(|block| block.transactions).sum();
-        let count = summary.transactions as f64;
-        let parallel = sum(|block| block.parallel);
-        // Of no blocks there are no rates: 0, since JSON knows no NaN.
-        let rate = |amount: f64, of: f64| if of > 0.0 { amount / of } else { 0.0 };
-        summary.transactions_per_second = rate(count, parallel);
-        summary.imported_per_second = rate(count, parallel + sum(|block| block.commit));
-        if !blocks.is_empty() && blocks.iter().all(|block| block.sequential.is_some()) {
-            let sequential = sum(|block| block.sequential.unwrap_or_default());
-            summary.sequential_per_second = Some(rate(count, sequential));
-            summary.speed_up = Some(rate(sequential, parallel));
-            summary.equal_to_sequential = Some(self.compared == summary.blocks);
-        }
-        summary.executions_per_transaction = rate(self.executions as f64, count);
-        summary.validations_per_transaction = rate(self.validations as f64, count);
-        summary.cores = rate(self.cpu.as_secs_f64(), self.wall.as_secs_f64());
-        summary.rewards = self.paid;
-        let mut keys: Vec<_> = self.keys.into_iter().collect();
-        keys.sort_unstable_by_key(|(key, writers)| (std::cmp::Reverse(*writers), *key));
-        keys.truncate(HOTTEST);
-        summary.hottest_keys = keys.into_iter().map(|(key, writers)| (name(&key), writers)).collect();
-    }
-}
-
-fn name(key: &Key) -> String {
-    match key {
-        Key::Counter(counter) => format!("counter {counter:?}"),
-        Key::Account(address) => format!("account {}…", &hex::encode(&address.0)[..16]),
-        Key::Energy(address) => format!("energy of {}…", &hex::encode(&address.0)[..16]),
-        Key::Multisig(address) => format!("multisig of {}…", &hex::encode(&address.0)[..16]),
-        Key::Storage(slot) => format!("storage {}…", &hex::encode(&slot.0)[..16]),
-        Key::Contract(id) => format!("contract {}…", &hex::encode(&id.0)[..16]),
-        Key::Miner(address) => format!("miner {}…", &hex::encode(&address.0)[..16]),
-        Key::MiningTask(id) => format!("task {}…", &hex::encode(&id.0)[..16]),
-        Key::PendingCredit(address) => format!("credits of {}…", &hex::encode(&address.0)[..16]),
-    }
-}
-
-fn in_a_table(summary: &Summary) -> String {
-    if summary.blocks == 0 {
-        return format!("{}: nothing to do; the chain ends at block {}", summary.database, summary.last_block);
-    }
-    let per_second = |rate: f64| format!("{} transactions/s", grouped(rate as u64));
-    let mut pairs = vec![
-        ("database", summary.database.clone()),
-        (
-            "blocks",
-            format!(
-                "{} to {}: {} transactions",
-                grouped(summary.first_block),
-                grouped(summary.last_block),
-                grouped(summary.transactions)
-            ),
-        ),
-        ("executed by", format!("{}, {} threads, {:.2} cores busy", summary.executor, summary.threads, summary.cores)),
-        ("signatures and execution", per_second(summary.transactions_per_second)),
-    ];
-    if let Some(rate) = summary.sequential_per_second {
-        pairs.push(("the same, sequentially", per_second(rate)));
-    }
-    if let Some(speed_up) = summary.speed_up {
-        pairs.push(("speed-up over sequential", format!("{speed_up:.2} ×")));
-    }
-    pairs.push(("with durable commit", per_second(summary.imported_per_second)));
-    pairs.push(("executions per transaction", format!("{:.3}", summary.executions_per_transaction)));
-    if summary.validations_per_transaction > 0.0 {
-        pairs.push(("validations per transaction", format!("{:.3}", summary.validations_per_transaction)));
-    }
-    for (at, (key, writers)) in summary.hottest_keys.iter().enumerate() {
-        let label = if at == 0 { "hottest keys" } else { "" };
-        pairs.push((label, format!("{key}  written by {} units", grouped(*writers as u64))));
-    }
-    pairs.extend(summary.rewards.iter().flat_map(Paid::rows));
-    pairs.push(("digest of the chain", summary.block_digest.clone()));
-    pairs.push(("digest of the state", summary.state_digest.clone()));
-    if let Some(equal) = summary.equal_to_sequential {
-        let verdict = if equal { "yes, in every block" } else { "NO" };
-        pairs.push(("parallel = sequential", verdict.to_owned()));
-    }
-    pairs.push(("in all", format!("{:.1} s", summary.seconds)));
-    table::of_pairs(&pairs).to_string()
 }

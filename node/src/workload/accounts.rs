@@ -19,11 +19,15 @@ pub(super) struct Known {
     nonce: u64,
     /// Frozen whole TOS.
     pub(super) frozen: u64,
-    /// Unfreezes that wait.
-    pub(super) unfreezes: u32,
+    /// Unfreezes that wait, each with the height from which it can be withdrawn.
+    pub(super) unfreezes: Vec<u64>,
     pub(super) has_multisig: bool,
     /// Whether it has an energy resource: from then on its energy fees come from there.
     pub(super) has_energy: bool,
+    /// Whether it takes part in AI mining.
+    pub(super) is_miner: bool,
+    /// The block of its last action as a miner; 0 for none that the generator knows of.
+    pub(super) mined_in: u64,
 }
 
 impl Known {
@@ -59,7 +63,16 @@ impl Accounts {
             }
             None => (0..count).map(key).collect(),
         };
-        let known = |key| Known { key, nonce: 0, frozen: 0, unfreezes: 0, has_multisig: false, has_energy: false };
+        let known = |key| Known {
+            key,
+            nonce: 0,
+            frozen: 0,
+            unfreezes: Vec::new(),
+            has_multisig: false,
+            has_energy: false,
+            is_miner: false,
+            mined_in: 0,
+        };
         Self { known: keys.into_iter().map(known).collect() }
     }
 
@@ -95,9 +108,12 @@ impl Accounts {
             // Counted as the generator counts them: without this a chain that is gone on with would differ from one
             // that is made at once.
             known.unfreezes = match view.snapshot().read(&Key::Energy(known.key.address()))? {
-                Some(Value::Energy(resource)) => resource.records.pending.len() as u32,
-                _ => 0,
+                Some(Value::Energy(resource)) => {
+                    resource.records.pending.iter().map(|pending| pending.expire_height).collect()
+                }
+                _ => Vec::new(),
             };
+            known.is_miner = view.snapshot().read(&Key::Miner(known.key.address()))?.is_some();
         }
         Ok(())
     }

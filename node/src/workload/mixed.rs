@@ -1,7 +1,8 @@
-//! One transaction of the mixed workload: every type that the ledger has, valid in order.
+//! One transaction of the mixed workload: every type but contracts and mining, valid in order.
 
 use rand::RngExt;
 use rand_chacha::ChaCha12Rng;
+use weft_ledger::rules::{BLOCKS_PER_DAY_DEVNET, UNFREEZE_DAYS};
 use weft_ledger::wire::{BurnPayload, Delegation, EnergyPayload, FeeType, MultisigPayload, Payload};
 use weft_ledger::{COIN, Hash};
 
@@ -9,9 +10,10 @@ use super::accounts::Accounts;
 use super::{Draft, FEE, two_of};
 
 /// The highest number of unfreezes that the generator lets an account wait for; the rules allow 32.
-const MOST_UNFREEZES: u32 = 30;
+const MOST_UNFREEZES: usize = 30;
 
-pub(super) fn draft(accounts: &mut Accounts, random: &mut ChaCha12Rng) -> Draft {
+/// `height` is that before the block.
+pub(super) fn draft(accounts: &mut Accounts, height: u64, random: &mut ChaCha12Rng) -> Draft {
     let count = accounts.len();
     let (source, other) = two_of(count, || random.random_range(0..count));
     let amount = random.random_range(1..1000);
@@ -45,11 +47,11 @@ pub(super) fn draft(accounts: &mut Accounts, random: &mut ChaCha12Rng) -> Draft 
         }
         _ => {
             let known = accounts.get_mut(source);
-            if known.frozen == 0 || known.unfreezes >= MOST_UNFREEZES {
+            if known.frozen == 0 || known.unfreezes.len() >= MOST_UNFREEZES {
                 return accounts.transfer(source, &[(other, amount)]);
             }
             known.frozen -= 1;
-            known.unfreezes += 1;
+            known.unfreezes.push(height + UNFREEZE_DAYS * BLOCKS_PER_DAY_DEVNET);
             let unfreeze = EnergyPayload::UnfreezeTos {
                 amount: COIN,
                 from_delegation: false,
@@ -61,7 +63,7 @@ pub(super) fn draft(accounts: &mut Accounts, random: &mut ChaCha12Rng) -> Draft 
     }
 }
 
-fn energy(accounts: &mut Accounts, source: usize, payload: EnergyPayload) -> Draft {
+pub(super) fn energy(accounts: &mut Accounts, source: usize, payload: EnergyPayload) -> Draft {
     accounts.draft(source, Payload::Energy(payload), 0, FeeType::Tos)
 }
 

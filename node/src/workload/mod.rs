@@ -4,9 +4,14 @@
 //! finds on disk: what it has to know of the accounts it reads from there.
 
 mod accounts;
+mod all;
+mod calls;
+mod contracts;
+mod deploys;
+mod mining;
 mod mixed;
+mod name;
 
-use std::str::FromStr;
 use std::sync::Arc;
 
 use rand::{RngExt, SeedableRng};
@@ -14,6 +19,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_distr::{Distribution, Zipf};
 use weft_engine::WorkerPool;
 use weft_ledger::block::{Block, BlockWriter};
+use weft_ledger::rules::BlockContext;
 use weft_ledger::state::{Account, Key, Value};
 use weft_ledger::wire::Transaction;
 use weft_ledger::{Address, COIN, Hash, SignedTransaction};
@@ -21,6 +27,8 @@ use weft_storage::StorageError;
 
 use crate::chain::{ChainView, Genesis};
 use accounts::Accounts;
+use all::Scene;
+pub use name::{ITERATIONS, REPORTED, UnknownWorkload, Workload};
 
 /// The chain that generated blocks belong to: the devnet.
 pub const CHAIN_ID: u8 = 3;
@@ -29,93 +37,6 @@ pub const CHAIN_ID: u8 = 3;
 const START_BALANCE: u64 = 1_000_000 * COIN;
 /// Pays for every transaction that a workload makes.
 const FEE: u64 = 100_000;
-
-/// What the transactions of a chain are.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Workload {
-    /// Transfers between two accounts drawn at random; with 2 accounts nearly a chain.
-    P2p {
-        /// Number of accounts.
-        accounts: usize,
-    },
-    /// Every transfer has a sender and a receiver of its own.
-    Independent,
-    /// Every transfer has a sender of its own; all go to one account.
-    SharedReceiver,
-    /// One account sends everything: a pure chain.
-    OneSender,
-    /// Transfers between accounts drawn by a Zipf law: few are hot.
-    Zipf {
-        /// Number of accounts.
-        accounts: usize,
-        /// Exponent of the law; 0.99 is common.
-        exponent: f64,
-    },
-    /// Every type of transaction that the ledger has: transfers with one or several entries, TOS and energy fees,
-    /// burns, multisig configurations and their use, freezing, delegating and unfreezing.
-    Mixed {
-        /// Number of accounts.
-        accounts: usize,
-    },
-}
-
-/// The workloads of the project's tables: from no conflict at all to a pure chain, and every type mixed.
-pub const REPORTED: [Workload; 10] = [
-    Workload::Independent,
-    Workload::P2p { accounts: 10_000 },
-    Workload::P2p { accounts: 1000 },
-    Workload::P2p { accounts: 100 },
-    Workload::P2p { accounts: 10 },
-    Workload::P2p { accounts: 2 },
-    Workload::SharedReceiver,
-    Workload::OneSender,
-    Workload::Zipf { accounts: 10_000, exponent: 0.99 },
-    Workload::Mixed { accounts: 1000 },
-];
-
-impl std::fmt::Display for Workload {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let name = match self {
-            Self::P2p { accounts } => format!("p2p-{accounts}"),
-            Self::Independent => "independent".to_owned(),
-            Self::SharedReceiver => "shared-receiver".to_owned(),
-            Self::OneSender => "one-sender".to_owned(),
-            Self::Zipf { accounts, exponent } => format!("zipf-{accounts}-{exponent}"),
-            Self::Mixed { accounts } => format!("mixed-{accounts}"),
-        };
-        f.pad(&name)
-    }
-}
-
-/// A name that is no workload.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "no workload is called {0:?}: p2p-N, independent, shared-receiver, one-sender, zipf-N-EXPONENT or mixed-N, with N accounts (2 or more)"
-)]
-pub struct UnknownWorkload(String);
-
-impl FromStr for Workload {
-    type Err = UnknownWorkload;
-
-    fn from_str(name: &str) -> Result<Self, UnknownWorkload> {
-        let unknown = || UnknownWorkload(name.to_owned());
-        let accounts = |text: &str| text.parse().ok().filter(|n| (2..=10_000_000).contains(n)).ok_or_else(unknown);
-        let mut parts = name.split('-');
-        let workload = match (parts.next(), parts.next(), parts.next()) {
-            (Some("p2p"), Some(n), None) => Self::P2p { accounts: accounts(n)? },
-            (Some("mixed"), Some(n), None) => Self::Mixed { accounts: accounts(n)?.max(20) },
-            (Some("zipf"), Some(n), Some(exponent)) => {
-                let exponent = exponent.parse().ok().filter(|e| (0.0..=10.0).contains(e)).ok_or_else(unknown)?;
-                Self::Zipf { accounts: accounts(n)?, exponent }
-            }
-            (Some("independent"), None, None) => Self::Independent,
-            (Some("shared"), Some("receiver"), None) => Self::SharedReceiver,
-            (Some("one"), Some("sender"), None) => Self::OneSender,
-            _ => return Err(unknown()),
-        };
-        if parts.next().is_some() { Err(unknown()) } else { Ok(workload) }
-    }
-}
 
 /// Makes a [`Generator`].
 #[derive(Debug, Clone)]
@@ -165,14 +86,8 @@ impl WorkloadBuilder {
     /// The generator, at the first block.
     #[must_use]
     pub fn build(self) -> Generator {
-        let transactions = self.transactions;
-        let count = match self.workload {
-            Workload::P2p { accounts } | Workload::Zipf { accounts, .. } | Workload::Mixed { accounts } => accounts,
-            Workload::Independent => transactions * 2,
-            Workload::SharedReceiver => transactions + 1,
-            Workload::OneSender => transactions + 1,
-        };
-        let accounts = Accounts::new(count.max(2), self.seed, self.pool.as_deref());
+        let count = self.workload.accounts(self.transactions);
+        let accounts = Accounts::new(count, self.seed, self.pool.as_deref());
         Generator { builder: self, accounts, number: 0, parent: Hash([0; 32]) }
     }
 }
@@ -190,13 +105,30 @@ impl Generator {
     /// The state that the chain begins with.
     #[must_use]
     pub fn genesis(&self) -> Genesis {
-        let mixed = matches!(self.builder.workload, Workload::Mixed { .. });
+        let workload = self.builder.workload;
+        let pays_with_energy = matches!(workload, Workload::Mixed { .. } | Workload::All { .. });
         let account = |address: Address| {
-            let energy = if mixed { 1_000_000 } else { 0 };
+            let energy = if pays_with_energy { 1_000_000 } else { 0 };
             let account = Account { balance: START_BALANCE, energy, ..Account::default() };
             (Key::Account(address), Value::Account(account))
         };
-        self.accounts.addresses().map(account).collect()
+        let mut genesis: Genesis = self.accounts.addresses().map(account).collect();
+        match workload {
+            Workload::All { .. } => calls::genesis(&self.accounts, &mut genesis),
+            _ => contracts::genesis(workload, &self.accounts, &mut genesis),
+        }
+        genesis
+    }
+
+    /// The surroundings of the block that was made last.
+    #[must_use]
+    pub fn context(&self) -> BlockContext {
+        let height = self.number.saturating_sub(1);
+        let timestamp = match self.builder.workload {
+            Workload::All { .. } => all::START + height * all::INTERVAL,
+            _ => self.number,
+        };
+        BlockContext { chain_id: CHAIN_ID, height, timestamp, ..BlockContext::default() }
     }
 
     /// Goes on after the last block of a chain that was generated with the same settings.
@@ -219,7 +151,7 @@ impl Generator {
         let block = Block {
             chain_id: CHAIN_ID,
             number: self.number,
-            timestamp: self.number,
+            timestamp: self.context().timestamp,
             parent: self.parent,
             transactions: wires,
         };
@@ -270,6 +202,7 @@ impl Generator {
             _ => None,
         };
         let accounts = self.accounts.len();
+        let mut scene = Scene::new(self.context(), self.builder.seed);
         (0..transactions)
             .map(|at| {
                 let (from, to) = match workload {
@@ -281,7 +214,17 @@ impl Generator {
                     Workload::Independent => (at * 2, at * 2 + 1),
                     Workload::SharedReceiver => (at + 1, 0),
                     Workload::OneSender => (0, at + 1),
-                    Workload::Mixed { .. } => return mixed::draft(&mut self.accounts, &mut random),
+                    Workload::Mixed { .. } => {
+                        return mixed::draft(&mut self.accounts, self.number - 1, &mut random);
+                    }
+                    Workload::All { .. } => return scene.draft(&mut self.accounts, at, &mut random),
+                    Workload::ContractIndependent { .. }
+                    | Workload::ContractToken { .. }
+                    | Workload::ContractPool { .. }
+                    | Workload::ContractCounter
+                    | Workload::ContractAdd => {
+                        return contracts::draft(workload, &mut self.accounts, at, &mut random);
+                    }
                 };
                 let amount = random.random_range(1..1000);
                 self.accounts.transfer(from, &[(to, amount)])

@@ -70,6 +70,7 @@ fn others(settings: ExecutorSettings) -> Vec<Contender> {
         let executor = OptimisticExecutor::with_pool(config, settings, Arc::clone(pool));
         made.push((format!("optimistic, {threads} threads, units of {unit_length}"), Box::new(executor)));
     }
+    made.push(alternating(settings));
     made
 }
 

@@ -212,6 +212,20 @@ pub(crate) fn pool() -> &'static Arc<WorkerPool> {
     POOL.get_or_init(|| Arc::new(WorkerPool::new(8)))
 }
 
+/// The adaptive path with trials of two units that always fail: a block alternates between the paths.
+pub(crate) fn alternating(settings: ExecutorSettings) -> Contender {
+    let config = Config {
+        mode: Mode::Auto,
+        max_parallel_threads: 4,
+        min_transactions_for_parallel: 2,
+        trial_units: 2,
+        worthwhile_percent: u32::MAX,
+        ..Config::default()
+    };
+    let executor = OptimisticExecutor::with_pool(config, settings, Arc::clone(pool()));
+    ("optimistic and sequential in turns".to_owned(), Box::new(executor))
+}
+
 fn make(settings: ExecutorSettings) -> Vec<Contender> {
     let pool = pool();
     let mut made: Vec<Contender> = Vec::new();
@@ -226,17 +240,7 @@ fn make(settings: ExecutorSettings) -> Vec<Contender> {
         let executor = OptimisticExecutor::with_pool(config, settings, Arc::clone(pool));
         made.push((format!("optimistic, {threads} threads, units of {unit_length}"), Box::new(executor)));
     }
-    // Trials of two units that always fail: a block alternates between the paths.
-    let alternating = Config {
-        mode: Mode::Auto,
-        max_parallel_threads: 4,
-        min_transactions_for_parallel: 2,
-        trial_units: 2,
-        worthwhile_percent: u32::MAX,
-        ..Config::default()
-    };
-    let executor = OptimisticExecutor::with_pool(alternating, settings, Arc::clone(pool));
-    made.push(("optimistic and sequential in turns".to_owned(), Box::new(executor)));
+    made.push(alternating(settings));
     made
 }
 

@@ -43,6 +43,7 @@ mod validate;
 mod tests;
 
 pub use limits::{MAX_DEADLINE_DISTANCE, MAX_TEXT_BYTES, MIN_REGISTRATION_FEE, MIN_TEXT_BYTES, PASSING_SCORE};
+pub use submit::answer_id;
 
 use weft_engine::{StateView, Touch};
 

@@ -59,7 +59,8 @@ pub(super) fn apply<S: StateView<Key, Value>>(
 }
 
 /// The id of an answer: BLAKE3 over task, submitter, content hash, height and time.
-pub(super) fn answer_id(task: Hash, submitter: Address, answer_hash: Hash, context: &BlockContext) -> Hash {
+#[must_use]
+pub fn answer_id(task: Hash, submitter: Address, answer_hash: Hash, context: &BlockContext) -> Hash {
     let mut bytes = [0; 32 * 3 + 8 * 2];
     bytes[..32].copy_from_slice(&task.0);
     bytes[32..64].copy_from_slice(&submitter.0);
