@@ -84,7 +84,7 @@ fn events_of_calls_that_succeed_count() {
     assert_eq!(rejected(&world, invoke(roomy(more))), TosError::InvalidPayload);
 }
 
-/// Also where the callee alone went over the limit, and so some of its events were not kept.
+/// Also where they went over the limit for a while, so that some of them were never kept.
 #[test]
 fn events_of_calls_that_fail_do_not_count() {
     let mut world = world();

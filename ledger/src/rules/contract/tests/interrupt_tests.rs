@@ -137,11 +137,11 @@ fn a_stop_at_any_question_ends_the_execution() {
     for (world, signed) in transactions() {
         let asked = questions(&world, &signed);
         assert!(asked.len() > 4);
-        for fails_at in 0..asked.len() {
+        for (fails_at, question) in asked.iter().enumerate() {
             let mut view = View::new(&world.state, fails_at, false);
             let result = world.vm().execute(&signed, &mut view);
-            assert!(result.is_err(), "{} at {fails_at}: {result:?}", asked[fails_at]);
-            assert_eq!(view.asked_after, 0, "{} at {fails_at} was not the last", asked[fails_at]);
+            assert!(result.is_err(), "{question} at {fails_at}: {result:?}");
+            assert_eq!(view.asked_after, 0, "{question} at {fails_at} was not the last");
         }
         kinds.extend(asked);
     }
@@ -150,7 +150,6 @@ fn a_stop_at_any_question_ends_the_execution() {
 
 #[test]
 fn a_panic_at_any_question_passes_through() {
-    // The panics are meant; what they would print is not wanted.
     for (world, signed) in transactions() {
         for fails_at in 0..questions(&world, &signed).len() {
             let mut view = View::new(&world.state, fails_at, true);

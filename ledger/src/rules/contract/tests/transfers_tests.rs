@@ -107,31 +107,27 @@ fn a_receiver_that_is_full() {
 /// What a contract gives to the source may leave no room for the refund: the transaction overflows, not the block.
 #[test]
 fn a_source_that_is_full() {
-    for mode in MODES {
+    let give = |mode, amount| {
         let mut program = Program::new();
-        program.transfer(&SELF, &addr(SOURCE).0, 50);
+        program.transfer(&SELF, &addr(SOURCE).0, amount);
         let (mut world, contract) = with_contract(mode, &mut program);
+        fund(&mut world, contract, GAS);
         world.edit(SOURCE, |account| account.balance = u64::MAX);
-        let payload = call(contract);
-        // The fee and the gas make room. With deferred credits they do not: the start of the block counts.
-        if mode == CreditVisibility::Immediate {
-            run(&mut world, payload.clone());
-            assert!(world.balance(SOURCE) > u64::MAX - FEE - GAS);
-            world.edit(SOURCE, |account| account.balance = u64::MAX);
-            let transaction = Transaction { fee: 0, ..transaction(&world, invoke(payload)) };
-            let mut next = world.clone();
-            submit(&mut next, transaction).unwrap();
-            fund(&mut world, contract, GAS);
-            let mut program = Program::new();
-            program.transfer(&SELF, &addr(SOURCE).0, GAS);
-            install(&mut world, SELF[0], &program.exit(0));
-            let transaction = self::transaction(&world, invoke(call(contract)));
-            let transaction = Transaction { fee: 0, ..transaction };
-            assert_eq!(rejected_transaction(&world, transaction), TosError::Overflow);
-        } else {
-            assert_eq!(rejected(&world, invoke(payload)), TosError::Overflow);
-        }
-    }
+        let transaction = transaction(&world, invoke(call(contract)));
+        (world, Transaction { fee: 0, ..transaction })
+    };
+    // All of the gas makes room for the transfer, and what was used of it is the room that stays.
+    let (mut world, transaction) = give(CreditVisibility::Immediate, 50);
+    submit(&mut world, transaction).unwrap();
+    let used = u64::MAX - world.balance(SOURCE) + 50;
+    let (mut world, transaction) = give(CreditVisibility::Immediate, used);
+    submit(&mut world, transaction).unwrap();
+    assert_eq!(world.balance(SOURCE), u64::MAX);
+    let (world, transaction) = give(CreditVisibility::Immediate, used + 1);
+    assert_eq!(rejected_transaction(&world, transaction), TosError::Overflow);
+    // With deferred credits spends make no room, the start of the block counts: not even the refund fits.
+    let (world, transaction) = give(CreditVisibility::Deferred, 0);
+    assert_eq!(rejected_transaction(&world, transaction), TosError::Overflow);
 }
 
 /// Callers give to callees: with deferred credits they see it, and cannot spend it yet.

@@ -6,7 +6,7 @@ const CALLER: [u8; 32] = [0xaa; 32];
 const CALLEE: [u8; 32] = [0xbb; 32];
 const TRAPPED: u64 = u64::MAX - 3;
 
-/// A caller, a callee, and one that the callee calls; each has 100 and some storage.
+/// A caller and a callee; each has 100 and some storage.
 fn world_with(mode: CreditVisibility, caller: &Module, callee: &Module) -> World {
     let mut world = world_in(mode);
     for (id, module) in [(CALLER, caller), (CALLEE, callee)] {
@@ -24,17 +24,20 @@ fn change(program: &mut Program, own: [u8; 32], byte: u8) {
     program.transfer(&own, &addr(3).0, 10).transfer(&own, &addr(9).0, 20);
 }
 
-fn state_of(world: &World, id: [u8; 32]) -> (Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>, Option<u64>) {
+/// The values under `new`, `gone` and `sum`, and the balance.
+type Seen = (Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>, Option<u64>);
+
+fn state_of(world: &World, id: [u8; 32]) -> Seen {
     let contract = Hash(id);
     let key = |key: &[u8]| stored(world, contract, key);
     (key(b"new"), key(b"gone"), key(b"sum"), money(world, Address(id)))
 }
 
-fn unchanged() -> (Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>, Option<u64>) {
+fn unchanged() -> Seen {
     (None, Some(b"1".to_vec()), Some(7_u64.to_le_bytes().to_vec()), Some(100))
 }
 
-fn changed(byte: u8) -> (Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>, Option<u64>) {
+fn changed(byte: u8) -> Seen {
     (Some(vec![byte]), None, Some(12_u64.to_le_bytes().to_vec()), Some(70))
 }
 
