@@ -78,7 +78,7 @@ fn table(comparisons: &[Comparison]) -> Table {
     let executors = comparisons.first().map_or(&[][..], |first| &first.figures[1..]);
     let mut header = vec!["workload".to_owned(), "block".to_owned(), "sequential, tx/s".to_owned()];
     header.extend(executors.iter().map(|figures| format!("× {}", figures.executor)));
-    header.extend(["executions/unit", "validations/unit", "cores", "core-µs/tx"].map(String::from));
+    header.extend(["executions/unit", "validations/unit", "cores", "core-µs/tx", "cores, auto"].map(String::from));
     table.set_header(header);
     for comparison in comparisons {
         let figures = &comparison.figures;
@@ -88,13 +88,15 @@ fn table(comparisons: &[Comparison]) -> Table {
             format!("{:.0}", figures[0].per_second),
         ];
         row.extend(figures[1..].iter().map(|figures| format!("{:.2}", figures.speed_up)));
-        // Of the executor with the most threads and units of one transaction.
-        if let Some(last) = figures.iter().rfind(|figures| !figures.executor.contains("units")) {
+        // Of the optimistic executor with the most threads and units of one transaction.
+        let is_plain = |name: &str| name.starts_with("optimistic") && !name.contains("units");
+        if let Some(last) = figures.iter().rfind(|figures| is_plain(&figures.executor)) {
             row.push(format!("{:.3}", last.executions));
             row.push(format!("{:.3}", last.validations));
             row.push(format!("{:.2}", last.cores));
             row.push(format!("{:.2}", last.core_micros));
         }
+        row.extend(figures.last().map(|auto| format!("{:.2}", auto.cores)));
         table.add_row(row);
     }
     for column in table.column_iter_mut().skip(1) {

@@ -146,6 +146,15 @@ fn contenders(plan: &Plan) -> Result<Vec<Contender>, CompareError> {
         let label = format!("optimistic, {} threads, units of {}", plan.threads, plan.unit_length);
         contenders.push((label, optimistic(plan.threads, plan.unit_length)));
     }
+    // What `weft run` uses.
+    let auto = Config {
+        mode: Mode::Auto,
+        max_parallel_threads: plan.threads,
+        unit_length: plan.unit_length,
+        ..Config::default()
+    };
+    let auto = OptimisticExecutor::with_pool(auto, settings, Arc::clone(&pool)).with_units_by_block();
+    contenders.push((format!("auto, {} threads", plan.threads), Box::new(auto)));
     let contender = |(label, executor)| Contender { label, executor, runs: Vec::new() };
     Ok(contenders.into_iter().map(contender).collect())
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use weft_ledger::rules::LedgerConfig;
 
 /// Iterations of the independent contract calls: about 20 microseconds each, executed sequentially.
-pub const ITERATIONS: u64 = 6_000;
+pub const ITERATIONS: u64 = 12_000;
 /// The most: with more, a call would need more gas than the machine accepts.
 const MOST_ITERATIONS: u64 = 1_000_000;
 /// The fewest accounts of a workload that mixes types.
