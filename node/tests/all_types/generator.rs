@@ -282,15 +282,16 @@ fn sample_input(sample: Sample) -> BoxedStrategy<Vec<u8>> {
 fn purse_call() -> impl Strategy<Value = Vec<u8>> {
     use purse_input::Ends::{InRevert, InTrap, Well};
     let key = || 0..3_u8;
-    let ends = prop_oneof![4 => Just(Well), 1 => Just(InRevert), 1 => Just(InTrap)];
+    let ends = || prop_oneof![4 => Just(Well), 1 => Just(InRevert), 1 => Just(InTrap)];
     prop_oneof![
-        6 => (ends, who(), amount()).prop_map(|(ends, to, amount)| purse_input::pay(ends, &addr(to), amount)),
+        6 => (ends(), who(), amount()).prop_map(|(ends, to, amount)| purse_input::pay(ends, &addr(to), amount)),
         2 => who().prop_map(|of| purse_input::look(&addr(of))),
         2 => key().prop_map(purse_input::delete),
         2 => (key(), prop::collection::vec(any::<u8>(), 0..12)).prop_map(|(key, value)| purse_input::set(key, &value)),
         4 => (key(), number()).prop_map(|(key, amount)| purse_input::add(key, amount)),
         2 => key().prop_map(purse_input::get),
-        1 => prop_oneof![5 => 0..5_u64, 1 => Just(1001)].prop_map(purse_input::shout),
+        1 => (ends(), prop_oneof![5 => 0..5_u64, 1 => Just(1001)])
+            .prop_map(|(ends, count)| purse_input::shout_and(ends, count)),
         2 => (key(), number()).prop_map(|(key, amount)| purse_input::add_and_look(key, amount)),
         1 => (key(), number()).prop_map(|(key, amount)| purse_input::add_and_trap(key, amount)),
     ]

@@ -149,8 +149,13 @@ pub(crate) mod purse_input {
         input(7, &[&[key]])
     }
 
-    pub(crate) fn shout(count: u64) -> Vec<u8> {
-        input(8, &[&count.to_le_bytes()])
+    pub(crate) fn shout_and(ends: Ends, count: u64) -> Vec<u8> {
+        let entry = match ends {
+            Ends::Well => 8,
+            Ends::InRevert => 12,
+            Ends::InTrap => 13,
+        };
+        input(entry, &[&count.to_le_bytes()])
     }
 
     pub(crate) fn code(contract: &Hash) -> Vec<u8> {

@@ -15,6 +15,8 @@
 ;   9 code(contract (32))              returns the hash of its code, or fails with 8
 ;  10 add_and_look(key, amount)        returns the sum
 ;  11 add_and_trap(key, amount)
+;  12 shout_and_revert(count)         exit code 9
+;  13 shout_and_trap(count)
 ; Any other entry traps.
 
 .equ SELF, -32
@@ -41,6 +43,8 @@ entrypoint:
     jeq r8, 9, code
     jeq r8, 10, add
     jeq r8, 11, add
+    jeq r8, 12, shout
+    jeq r8, 13, shout
 fault:
     syscall abort
 done:
@@ -126,14 +130,19 @@ returned:
 shout:
     ldxdw r7, [r6+1]
 more:
-    mov64 r0, 0
-    jeq r7, 0, done
+    jeq r7, 0, shouted
     mov64 r1, r10               ; no topics: any address
     mov64 r2, r6
     mov64 r3, 1
     syscall log0
     sub64 r7, 1
     ja more
+shouted:
+    jeq r8, 13, fault
+    mov64 r0, 0
+    jeq r8, 8, done
+    mov64 r0, 9
+    exit
 
 code:
     mov64 r1, r6

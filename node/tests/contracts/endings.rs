@@ -165,7 +165,12 @@ fn events_come_in_transaction_order() {
         match seed % 6 {
             0 => at(Sample::GasBurner, gas_burner::burn(1, seed)),
             1 => at(Sample::Caller, caller::call(OnFailure::Propagate, &burner, &announce(seed))),
-            2 => at(Sample::Caller, caller::call(OnFailure::Ignore, &burner, &gas_burner::burn(1, seed))),
+            2 => {
+                // An inner call that has announced something when it fails, within one that succeeds.
+                let ends = if seed.is_multiple_of(4) { Ends::InRevert } else { Ends::InTrap };
+                let shout = purse_input::shout_and(ends, 3);
+                at(Sample::Caller, caller::call(OnFailure::Ignore, purse().hash(), &shout))
+            }
             3 => pay(1, 5),
             _ => at(Sample::GasBurner, announce(seed)),
         }
@@ -175,6 +180,7 @@ fn events_come_in_transaction_order() {
     for settings in all_settings() {
         let block = agree(settings, &world, &transactions);
         assert_eq!(block.totals.rejected, 0);
+        assert!([2, 8].iter().all(|seed| call(&block, seed - 1).end == CallEnd::Success));
         let data: Vec<_> =
             all_events(&block).into_iter().map(|event| (event.contract, event.data.into_vec())).collect();
         let expected: Vec<_> =
@@ -196,11 +202,18 @@ fn events_come_in_transaction_order() {
 #[test]
 fn more_than_a_thousand_events_fail_the_transaction() {
     let world = contract_world();
-    let shout = |seed, count| tx(seed, 0, invoke_with(*purse().hash(), purse_input::shout(count), 5_000_000, 7));
+    let shout = |seed, count| {
+        tx(seed, 0, invoke_with(*purse().hash(), purse_input::shout_and(Ends::Well, count), 5_000_000, 7))
+    };
+    // Those of an inner call that failed do not count.
+    let failed = purse_input::shout_and(Ends::InRevert, 1001);
+    let failed = caller::call(OnFailure::Ignore, purse().hash(), &failed);
+    let failed = tx(3, 0, invoke_with(id(Sample::Caller), failed, 5_000_000, 0));
     for settings in [skipping(), deferred(skipping())] {
-        let block = agree(settings, &world, &[shout(1, 1000), shout(2, 1001)]);
-        assert_eq!(errors(&block), [None, Some(TosError::InvalidPayload)]);
-        assert_eq!(call(&block, 0).events.len(), 1000);
+        let block = agree(settings, &world, &[shout(1, 1000), shout(2, 1001), failed.clone()]);
+        assert_eq!(errors(&block), [None, Some(TosError::InvalidPayload), None]);
+        assert_eq!(call(&block, 2).return_data, 9_u64.to_le_bytes());
+        assert_eq!((call(&block, 0).events.len(), call(&block, 2).events.len()), (1000, 0));
         assert_eq!(account(&after(&world, &block), 2), account(&world, 2));
     }
 }

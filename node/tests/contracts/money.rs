@@ -1,5 +1,6 @@
 //! Deposits, and what contracts are paid and pay.
 
+use weft_ledger::contract::Module;
 use weft_ledger::contract::samples::Sample;
 use weft_ledger::contract::samples::caller::{self, OnFailure};
 use weft_ledger::rules::CallEnd;
@@ -143,5 +144,63 @@ fn a_payment_that_overflows_its_receiver_fails_the_same_call() {
         assert_eq!(ended(&block), expected);
         let end = after(&world, &block);
         assert_eq!((balance(&end, 40), contract_balance(&end, purse().hash())), (u64::MAX - 5, COIN - 40));
+    }
+}
+
+/// Calls the contract that its input begins with (32 bytes) with all behind the next address, then returns the balance
+/// of that address.
+fn watcher() -> Module {
+    assembled(
+        "
+        entrypoint:
+            mov64 r6, r1
+            mov64 r3, r2
+            sub64 r3, 64
+            mov64 r2, r6
+            add64 r2, 64
+            syscall invoke
+            mov64 r1, r6
+            add64 r1, 32
+            syscall get_balance
+            stxdw [r10-8], r0
+            mov64 r1, r10
+            sub64 r1, 8
+            mov64 r2, 8
+            syscall set_return_data
+            mov64 r0, 0
+            exit
+        ",
+    )
+}
+
+/// Running contracts see what their transaction has paid so far, in both modes of credit (spec 8); what an inner call
+/// paid that failed was not paid.
+#[test]
+fn a_running_contract_sees_what_its_calls_have_paid() {
+    let mut world = contract_world();
+    put(&mut world, &[watcher()], 0);
+    world.extend(state(&[(40, 700)]));
+    let watch = |seed, to, ends| {
+        let pays = purse_input::pay(ends, &addr(to), 5);
+        let input = [&purse().hash().0[..], &addr(to).0, &pays].concat();
+        tx(seed, 0, invoke(*watcher().hash(), input))
+    };
+    for settings in all_settings() {
+        for (to, before) in [(40, 700), (41, 0)] {
+            let block = [
+                watch(1, to, Ends::InRevert),
+                watch(2, to, Ends::InTrap),
+                watch(3, to, Ends::Well),
+                watch(4, to, Ends::Well),
+            ];
+            let block = agree(settings, &world, &block);
+            assert_eq!(ended(&block), [const { CallEnd::Success }; 4]);
+            let seen =
+                [0, 1, 2, 3].map(|at| u64::from_le_bytes(call(&block, at).return_data.clone().try_into().unwrap()));
+            // The last one sees the payment of the one before it where credits are visible at once.
+            let earlier = if settings.ledger.credit_visibility == rejecting().ledger.credit_visibility { 5 } else { 0 };
+            assert_eq!(seen, [before, before, before + 5, before + earlier + 5]);
+            assert_eq!(balance(&after(&world, &block), to), before + 10);
+        }
     }
 }

@@ -149,7 +149,7 @@ fn item_33_storage_writes_are_merged_in_transaction_order() {
     let contract = *purse().hash();
     let slow = |seed: u64| {
         // The same module, so one and the same key, after so many events.
-        let shout = purse_input::shout(600 / seed);
+        let shout = purse_input::shout_and(Ends::Well, 600 / seed);
         [
             tx(seed, 0, at_purse(purse_input::set(b'k', &seed.to_le_bytes()))),
             tx(seed, 1, invoke_with(contract, shout, COIN, 0)),

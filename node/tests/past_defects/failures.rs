@@ -38,7 +38,10 @@ fn item_08_a_failed_transaction_leaves_no_trace() {
         // The gas has been taken when the deposit turns out to be too much.
         (tx(1, 0, invoke_with(contract, purse_input::set(1, b"x"), GAS, 3 * COIN)), TosError::InsufficientBalance),
         // The call has succeeded when its events are counted.
-        (tx(1, 0, invoke_with(contract, purse_input::shout(1001), 5_000_000, 5)), TosError::InvalidPayload),
+        (
+            tx(1, 0, invoke_with(contract, purse_input::shout_and(purse_input::Ends::Well, 1001), 5_000_000, 5)),
+            TosError::InvalidPayload,
+        ),
         // The call has changed storage and the balances when its gas does not fit the counter.
         (tx(1, 0, invoke_with(contract, purse_input::set(1, b"x"), GAS, 5)), TosError::Overflow),
     ];
