@@ -11,6 +11,12 @@ pub(crate) enum Canary {
     SkipValidation,
     /// The commit does not resolve deltas in order, but hopes that they fit.
     TrustDeltas,
+    /// A rollback drops deltas that nobody knows to fit.
+    UnsettledRollback,
+    /// A delta that a rollback brings back replaces the value that it should be added to.
+    LostRollbackBase,
+    /// The sequential path goes on without a part of what the parallel one has committed.
+    ForgetfulTakeOver,
 }
 
 impl Canary {

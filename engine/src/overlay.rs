@@ -7,6 +7,8 @@
 use hashbrown::HashTable;
 use weft_mvmemory::{Change, LocationId, Origin, Reserve, Value};
 
+use crate::canary::Canary;
+
 /// From this number of accesses on they are found through an index: comparing a few hashes in a row is cheaper.
 const INDEXED_FROM: usize = 16;
 
@@ -154,13 +156,15 @@ impl<V: Value> Overlay<V> {
                     }
                 },
                 // A rollback brings back a delta whose base has become a value in the meantime.
-                (Some(Change::Set(value)), Change::Add(delta)) => match V::apply(value.as_ref(), &delta) {
-                    Ok(sum) => Change::Set(Some(sum)),
-                    Err(_) => {
-                        whole = false;
-                        Change::Set(value)
+                (Some(Change::Set(value)), Change::Add(delta)) if !Canary::LostRollbackBase.sings() => {
+                    match V::apply(value.as_ref(), &delta) {
+                        Ok(sum) => Change::Set(Some(sum)),
+                        Err(_) => {
+                            whole = false;
+                            Change::Set(value)
+                        }
                     }
-                },
+                }
                 (_, running) => running,
             });
         }

@@ -4,6 +4,7 @@ use weft_mvmemory::{Change, LocationId, MvMemory, Origin, Read, Value};
 use weft_scheduler::Scheduler;
 use weft_storage::StateReader;
 
+use crate::canary::Canary;
 use crate::overlay::Overlay;
 use crate::vm::{AddError, Checkpoint, Key, StateView, Stop, StopReason};
 
@@ -251,7 +252,8 @@ impl<K: Key, V: Value, R: StateReader<K, V>> StateView<K, V> for MemoryView<'_, 
         // As for a rejected transaction: deltas that are dropped never reach the commit, but what follows may owe
         // itself to their having fitted.
         for at in self.overlay.changed_since(checkpoint.changes()) {
-            if matches!(self.overlay.at(at).running, Some(Change::Add(_))) {
+            let is_delta = matches!(self.overlay.at(at).running, Some(Change::Add(_)));
+            if is_delta && !Canary::UnsettledRollback.sings() {
                 self.settle_deltas(at)?;
             }
         }
