@@ -15,6 +15,7 @@ use weft_ledger::state::{Account, Counter, Key, Value};
 use weft_ledger::{COIN, Hash, SignedTransaction, TosError};
 use weft_node::chain::{Beneficiaries, Chain, ChainView, Genesis, ImportError};
 use weft_node::codec::{LedgerCodec, SCHEMA};
+use weft_node::digest::genesis_digest;
 use weft_node::executor::{BatchingExecutor, BlockExecutor, ExecutorSettings, OptimisticExecutor, SequentialExecutor};
 use weft_node::workload::{Workload, WorkloadBuilder, block_id};
 use weft_storage::{MemoryStore, RedbStore, StateStore};
@@ -245,6 +246,66 @@ fn a_generator_goes_on_with_the_chain_that_it_finds() {
         assert_eq!(resumed.next_block(), block, "block {number}");
         chain.import(&block).unwrap();
     }
+}
+
+/// Whatever the workload: contracts, pools, tokens, miners and waiting unfreezes are those of the chain.
+#[test]
+fn every_workload_can_be_gone_on_with() {
+    let goes_on = |name: &str, transactions: usize, blocks: u64, every: u64| {
+        let workload: Workload = name.parse().unwrap();
+        let make = || WorkloadBuilder::new(workload).transactions(transactions).seed(4).build();
+        let settings = ExecutorSettings { ledger: workload.ledger(), ..rejecting() };
+        let mut generator = make();
+        let chain = in_memory(optimistic(settings), &generator.genesis());
+        for number in 1..=blocks {
+            let block = generator.next_block();
+            if number % every == 0 {
+                let mut resumed = make();
+                resumed.resume(&chain.view(), chain.view().last_id().unwrap()).unwrap();
+                assert_eq!(resumed.next_block(), block, "{name}, block {number}");
+                assert_eq!(resumed.context(), generator.context());
+            }
+            chain.import(&block).unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    };
+    for name in [
+        "p2p-20",
+        "independent",
+        "shared-receiver",
+        "one-sender",
+        "zipf-20-1",
+        "contract-independent-5",
+        "contract-token-10",
+        "contract-pool",
+        "contract-pool-50",
+        "contract-counter",
+        "contract-add",
+    ] {
+        goes_on(name, 12, 3, 1);
+    }
+    goes_on("all-20", 80, 4, 1);
+    // Until what was unfrozen first can be withdrawn.
+    goes_on("all-20", 10, 160, 20);
+}
+
+#[test]
+fn a_genesis_is_known_by_its_contracts_and_their_storage_too() {
+    let digest = |genesis: &Genesis| {
+        let chain = in_memory(optimistic(rejecting()), genesis);
+        assert_eq!(Hash(chain.view().head().digest), genesis_digest(genesis));
+        genesis_digest(genesis)
+    };
+    let of = |name: &str| WorkloadBuilder::new(name.parse().unwrap()).transactions(5).build().genesis();
+    // All of them have the same five accounts.
+    let names = ["contract-pool", "contract-pool-50", "contract-counter", "contract-add", "contract-independent"];
+    let digests: std::collections::BTreeSet<Hash> = names.iter().map(|name| digest(&of(name))).collect();
+    assert_eq!(digests.len(), names.len());
+    let mut genesis = of("contract-pool");
+    let at = genesis.iter().position(|(key, _)| matches!(key, Key::Storage(_))).unwrap();
+    genesis[at].1 = Value::Storage(weft_ledger::state::StorageValue::new(b"other"));
+    assert!(!digests.contains(&digest(&genesis)));
+    let accounts: Genesis = state(&[(1, COIN)]).into_iter().collect();
+    assert_eq!(digest(&accounts), weft_ledger::state_digest(&accounts.iter().cloned().collect()));
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn a_second_run_goes_on_where_the_first_ended() {
     }
     assert!(weft(folder.path(), &arguments).succeeds().out.contains("3 to 4: 100 transactions"));
     // The same in one go, and by its transactions the same chain.
-    for workload in ["p2p-20", "mixed-20"] {
+    for workload in ["p2p-20", "mixed-20", "contract-token-20", "contract-pool-50", "all-20"] {
         let halves = [small(folder.path(), workload, workload, "2"), small(folder.path(), workload, workload, "2")];
         let whole = small(folder.path(), "whole", workload, "4");
         assert_eq!((&halves[1]["first_block"], &halves[1]["last_block"]), (&3.into(), &4.into()));
@@ -106,10 +106,37 @@ fn every_mode_and_unit_length_gives_the_same_chain() {
 #[test]
 fn every_kind_of_workload_runs() {
     let folder = tempfile::tempdir().unwrap();
-    for workload in ["p2p-2", "independent", "shared-receiver", "one-sender", "zipf-30-0.99", "mixed-20"] {
+    for workload in [
+        "p2p-2",
+        "independent",
+        "shared-receiver",
+        "one-sender",
+        "zipf-30-0.99",
+        "mixed-20",
+        "contract-independent",
+        "contract-independent-10",
+        "contract-token-5",
+        "contract-pool",
+        "contract-pool-10",
+        "contract-counter",
+        "contract-add",
+        "all-20",
+    ] {
         assert_eq!(small(folder.path(), workload, workload, "2")["equal_to_sequential"], true, "{workload}");
     }
-    for unknown in ["p2p", "p2p-1", "p2p-x", "p2p-2-3", "zipf-10", "zipf-10-NaN", "zipf-10--1", "mixed", ""] {
+    for unknown in [
+        "p2p",
+        "p2p-1",
+        "p2p-x",
+        "p2p-2-3",
+        "zipf-10",
+        "zipf-10-NaN",
+        "zipf-10--1",
+        "mixed",
+        "all",
+        "contract-pool-101",
+        "",
+    ] {
         run(folder.path(), &["--workload", unknown]).fails_with(&["no workload is called"]);
     }
 }

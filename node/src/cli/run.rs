@@ -27,7 +27,7 @@ use weft_node::workload::{Generator, Workload, WorkloadBuilder, block_id};
 use weft_storage::{RedbStore, StateStore};
 
 use super::rewards::RewardArguments;
-use super::summary::{HOTTEST, Measured, Summary, Tally, in_a_table};
+use super::summary::{ASKED, Measured, Summary, Tally, in_a_table};
 use super::{
     CliError, ModeArgument, default_threads, from_one_to, genesis, print, progress_bar, threads, transactions,
 };
@@ -185,7 +185,7 @@ fn executor(arguments: &Arguments, settings: ExecutorSettings, pool: &Arc<Worker
             mode,
             max_parallel_threads: arguments.threads,
             unit_length: arguments.unit_length.unwrap_or(UNIT_LENGTH),
-            hottest_keys: HOTTEST * 4,
+            hottest_keys: ASKED,
             ..Config::default()
         };
         let executor = OptimisticExecutor::with_pool(config, settings, Arc::clone(pool));

@@ -107,7 +107,7 @@ pub(super) fn draft(workload: Workload, accounts: &mut Accounts, at: usize, rand
             let pool = if is_hot { 0 } else { at as u64 + 1 };
             (at, Sample::Amm, swap(pool, random), 14_500)
         }
-        Workload::ContractAdd => (at, Sample::AddCounter, counter::increment(0, 1), 6_500),
+        Workload::ContractAdd => (at, Sample::AddCounter, counter::increment(0, 1), 5_500),
         _ => (at, Sample::Counter, counter::increment(0, 1), 6_500),
     };
     accounts.draft(source, payload(id(contract), input, max_gas), FEE, FeeType::Tos)

@@ -28,7 +28,7 @@ pub(crate) const FEE: u64 = 100_000;
 pub(crate) const CHAIN: u8 = 3;
 /// Every combination of threads and unit length that is tried.
 const THREADS: [usize; 4] = [1, 2, 4, 8];
-const UNITS: [usize; 3] = [1, 3, 16];
+const UNITS: [usize; 3] = [1, 3, 8];
 
 pub(crate) fn key(seed: u64) -> KeyPair {
     KeyPair::from_seed(seed)
