@@ -99,6 +99,9 @@ impl<K: Key, V: Value> SequentialState<K, V> {
             return self.into_changes();
         }
         let mut own: Vec<_> = self.cells.into_iter().filter(|cell| cell.current != cell.base).collect();
+        if own.is_empty() {
+            return last;
+        }
         own.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         let mut changes = Vec::with_capacity(own.len() + last.len());
         let mut own = own.into_iter().peekable();

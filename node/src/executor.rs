@@ -20,7 +20,7 @@ use weft_storage::{StateReader, StorageError};
 use crate::batching::{self, Form};
 use crate::digest::block_digest;
 use crate::rewards::BlockBase;
-pub use crate::units::{UNIT_LENGTH, unit_length_of};
+pub use crate::units::{CALL_UNIT_LENGTH, UNIT_LENGTH, unit_length_of};
 
 /// The state that a block is executed on. Shared, because the published batching design spawns tasks of its own.
 pub type SharedState = Arc<dyn StateReader<Key, Value> + Send + Sync>;
@@ -312,8 +312,8 @@ impl BlockExecutor for SequentialExecutor {
 #[derive(Debug)]
 pub struct OptimisticExecutor {
     engine: Engine<TosVm>,
-    /// With units of one transaction, for the blocks that suit it; `None` where all blocks have the same units.
-    single: Option<Engine<TosVm>>,
+    /// With shorter units, for blocks of contract calls; `None` where all blocks have the same units.
+    for_calls: Option<Engine<TosVm>>,
     settings: ExecutorSettings,
 }
 
@@ -321,23 +321,23 @@ impl OptimisticExecutor {
     /// An executor with workers of its own.
     #[must_use]
     pub fn new(config: Config, settings: ExecutorSettings) -> Self {
-        Self { engine: Engine::new(config), single: None, settings }
+        Self { engine: Engine::new(config), for_calls: None, settings }
     }
 
     /// An executor on shared workers.
     #[must_use]
     pub fn with_pool(config: Config, settings: ExecutorSettings, pool: Arc<WorkerPool>) -> Self {
-        Self { engine: Engine::with_pool(config, pool), single: None, settings }
+        Self { engine: Engine::with_pool(config, pool), for_calls: None, settings }
     }
 
-    /// The same executor, which takes units of one transaction for blocks of contract calls
+    /// The same executor, which takes units of [`CALL_UNIT_LENGTH`] for blocks of contract calls
     /// ([`unit_length_of`]), and those of its configuration for all others.
     #[must_use]
     pub fn with_units_by_block(self) -> Self {
-        let config = Config { unit_length: 1, ..self.engine.config().clone() };
-        let single =
-            (self.engine.config().unit_length > 1).then(|| Engine::with_pool(config, Arc::clone(self.engine.pool())));
-        Self { single, ..self }
+        let config = Config { unit_length: CALL_UNIT_LENGTH, ..self.engine.config().clone() };
+        let is_shorter = self.engine.config().unit_length > CALL_UNIT_LENGTH;
+        let for_calls = is_shorter.then(|| Engine::with_pool(config, Arc::clone(self.engine.pool())));
+        Self { for_calls, ..self }
     }
 }
 
@@ -351,8 +351,8 @@ impl BlockExecutor for OptimisticExecutor {
     }
 
     fn execute(&self, block: &BlockInput, state: &SharedState) -> Result<ExecutedBlock, ExecuteError> {
-        let engine = match &self.single {
-            Some(single) if unit_length_of(&block.transactions) == 1 => single,
+        let engine = match &self.for_calls {
+            Some(for_calls) if unit_length_of(&block.transactions) == CALL_UNIT_LENGTH => for_calls,
             _ => &self.engine,
         };
         let config = engine.config();

@@ -16,8 +16,8 @@ use weft_ledger::wire::{AiMiningPayload, EnergyPayload, FeeType, Payload};
 use weft_ledger::{Hash, SignedTransaction};
 use weft_node::chain::Chain;
 use weft_node::executor::{
-    BlockExecutor, BlockInput, ExecutorSettings, OptimisticExecutor, SequentialExecutor, SharedState, UNIT_LENGTH,
-    unit_length_of,
+    BlockExecutor, BlockInput, CALL_UNIT_LENGTH, ExecutorSettings, OptimisticExecutor, SequentialExecutor, SharedState,
+    UNIT_LENGTH, unit_length_of,
 };
 use weft_node::workload::{Generator, REPORTED, Workload, WorkloadBuilder};
 use weft_storage::MemoryStore;
@@ -262,7 +262,12 @@ fn units_follow_what_the_block_holds() {
         let transactions = generator.next_transactions();
         (BlockInput { context: generator.context(), ..input(&transactions) }, state, settings)
     };
-    for (name, length) in [("contract-add", 1), ("all-20", 1), ("p2p-50", UNIT_LENGTH), ("mixed-20", UNIT_LENGTH)] {
+    for (name, length) in [
+        ("contract-add", CALL_UNIT_LENGTH),
+        ("all-20", CALL_UNIT_LENGTH),
+        ("p2p-50", UNIT_LENGTH),
+        ("mixed-20", UNIT_LENGTH),
+    ] {
         let (input, state, settings) = block(name);
         assert_eq!(unit_length_of(&input.transactions), length, "{name}");
         let config =
@@ -279,6 +284,6 @@ fn units_follow_what_the_block_holds() {
     let with = |count: usize| -> Vec<SignedTransaction> {
         calls.transactions[..count].iter().chain(&transfers.transactions[count..]).cloned().collect()
     };
-    assert_eq!((unit_length_of(&with(10)), unit_length_of(&with(11))), (UNIT_LENGTH, 1));
+    assert_eq!((unit_length_of(&with(10)), unit_length_of(&with(11))), (UNIT_LENGTH, CALL_UNIT_LENGTH));
     assert_eq!(unit_length_of(&[]), UNIT_LENGTH);
 }
