@@ -147,7 +147,7 @@ where
     let config = engine.config();
     let trials = engine.trials();
     let trial = config.trial_units.max(1) as usize * config.unit_length.max(1);
-    let mut state = SequentialState::new(trial);
+    let mut state = SequentialState::new();
     let mut progress = Progress::new(policy, transactions.len(), on_commit);
     let mut metrics = Metrics { transactions: transactions.len() as u64, workers: 1, ..Metrics::default() };
     let mut changes = Vec::new();

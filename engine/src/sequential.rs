@@ -38,17 +38,24 @@ pub(crate) struct SequentialState<K, V> {
 }
 
 impl<K: Key, V: Value> SequentialState<K, V> {
-    /// Nothing is touched; about so many transactions are going to.
-    pub(crate) fn new(transactions: usize) -> Self {
-        let expected = transactions * 2;
+    /// Nothing is touched.
+    pub(crate) fn new() -> Self {
         Self {
             hasher: RandomState::new(),
-            index: HashTable::with_capacity(expected),
-            cells: Vec::with_capacity(expected),
+            index: HashTable::new(),
+            cells: Vec::new(),
             touched: Vec::new(),
             replaced: Vec::new(),
             has_checkpoint: false,
         }
+    }
+
+    /// About so many transactions are going to touch it.
+    fn reserve(&mut self, transactions: usize) {
+        let expected = transactions * 2;
+        self.cells.reserve(expected);
+        let (cells, hasher) = (&self.cells, &self.hasher);
+        self.index.reserve(expected, |&at| hasher.hash_one(&cells[at as usize].key));
     }
 
     fn find(&self, hash: u64, key: &K) -> Option<u32> {
@@ -231,7 +238,7 @@ pub(crate) fn execute<V: Vm, R: StateReader<V::Key, V::Value>>(
     on_commit: impl FnMut(usize, &Outcome<V::Output>),
 ) -> Result<BlockOutput<V>, BlockError> {
     let watch = Stopwatch::start();
-    let mut state = SequentialState::new(transactions.len());
+    let mut state = SequentialState::new();
     let mut progress = Progress::new(policy, transactions.len(), on_commit);
     execute_stretch(vm, reader, transactions, 0..transactions.len(), &mut state, &mut progress)?;
     let Progress { admission, outcomes, end, .. } = progress;
@@ -268,6 +275,7 @@ where
     R: StateReader<V::Key, V::Value>,
     F: FnMut(usize, &Outcome<V::Output>),
 {
+    state.reserve(stretch.len());
     for index in stretch {
         let mut view = SequentialView { state: &mut *state, reader, failed: None };
         let executed = catch_unwind(AssertUnwindSafe(|| vm.execute(&transactions[index], &mut view)));
