@@ -111,24 +111,36 @@ fn an_early_end_wakes_all_sleepers_and_leaves_no_status_behind() {
             for _ in 0..20 {
                 let (announced, asked) = (Stage::Parallel.gate(), Stage::Parallel.gate());
                 let (open, all) = (Arc::clone(&announced), Arc::clone(&asked));
+                // Others that begin, and how many had when the rejected transaction ended. Between that and the end of
+                // the block some may.
+                let (begun, early) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+                let (others, seen) = (Arc::clone(&begun), Arc::clone(&early));
                 let mut block = vec![
                     Script::new(move |_| {
                         open.signal();
                         all.wait_for(30);
                         // All others wait for this transaction, and all other workers are about to sleep.
                         std::thread::sleep(Duration::from_millis(1));
+                        seen.fetch_add(others.load(Ordering::SeqCst), Ordering::SeqCst);
                         rejected([])
                     })
                     .hinting([1]),
                 ];
-                block.extend(hinted_chain(30).into_iter().map(|script| {
-                    let (announced, asked) = (Arc::clone(&announced), Arc::clone(&asked));
+                block.extend((0..30).map(|_| {
+                    let (announced, asked, begun) = (Arc::clone(&announced), Arc::clone(&asked), Arc::clone(&begun));
+                    let script = Script::new(move |state| {
+                        begun.fetch_add(1, Ordering::SeqCst);
+                        let seen = number(state, 1)?;
+                        state.write(1, Cell(seen + 1));
+                        done([seen])
+                    });
+                    let script = script.hinting([1]);
                     script.before_footprint(move || announced.wait()).on_footprint(move || asked.signal())
                 }));
                 let result = run_on(&engine, &Scripts, &MapState::default(), &block, BlockPolicy::default());
                 let result = result.expect("a result");
                 assert_eq!(result.end, BlockEnd::Rejected { transaction: 0 });
-                assert!(block[1..].iter().all(|script| script.begun() == 0), "all others were asleep");
+                assert_eq!(early.load(Ordering::SeqCst), 0, "all others were asleep");
 
                 let next = run_on(&engine, &Scripts, &MapState::default(), &hinted_chain(60), BlockPolicy::default());
                 assert_eq!(next.expect("a result").changes, [(1, Some(Cell(60)))]);
