@@ -57,7 +57,7 @@
 //! ```
 //!
 //! - [`wire`]: bytes to transactions and back. [`crypto`]: keys and signatures. [`block`]: chains of blocks as files.
-//! - [`rules`]: what a transaction does. Contracts are refused as not implemented, never accepted without effect.
+//! - [`rules`]: what a transaction does. [`contract`]: the machine that runs contracts, and samples of them.
 //! - [`state`]: keys, values, commutative deltas, and their bytes in a database. [`state_digest`]: one hash of it all.
 //! - [`conformance`]: the public vectors of the chain, on any executor.
 //!

@@ -30,7 +30,7 @@ pub struct Block {
     pub chain_id: u8,
     /// From 1: the global height after the block.
     pub number: u64,
-    /// The block's time, in the unit of the chain; only the rules of AI mining read it.
+    /// The block's time, in milliseconds: see [`BlockContext::timestamp`] for who reads it.
     pub timestamp: u64,
     /// Id of the block before; zero for the first.
     pub parent: Hash,

@@ -19,6 +19,7 @@ pub(super) struct Call<'a> {
     pub(super) module: Module,
     pub(super) entry_id: u16,
     pub(super) is_constructor: bool,
+    /// Given to the contract when it runs.
     pub(super) input: Vec<u8>,
     pub(super) deposits: &'a [Deposit],
     pub(super) max_gas: u64,
@@ -37,10 +38,10 @@ pub(super) struct Finished {
 pub(super) fn execute<S: StateView<Key, Value>>(
     vm: &TosVm,
     signed: &SignedTransaction,
-    call: Call<'_>,
+    mut call: Call<'_>,
     state: &mut S,
 ) -> Result<CallReceipt, Failure> {
-    let finished = run(vm, signed, &call, state)?;
+    let finished = run(vm, signed, &mut call, state)?;
     charge(vm, signed, call.max_gas, finished, state)
 }
 
@@ -48,15 +49,12 @@ pub(super) fn execute<S: StateView<Key, Value>>(
 pub(super) fn run<S: StateView<Key, Value>>(
     vm: &TosVm,
     signed: &SignedTransaction,
-    call: &Call<'_>,
+    call: &mut Call<'_>,
     state: &mut S,
 ) -> Result<Finished, Failure> {
-    let trapped = |trap| Finished {
-        end: CallEnd::Trapped(trap),
-        gas_used: call.max_gas,
-        return_data: Vec::new(),
-        events: Vec::new(),
-    };
+    let max_gas = call.max_gas;
+    let trapped =
+        |trap| Finished { end: CallEnd::Trapped(trap), gas_used: max_gas, return_data: Vec::new(), events: Vec::new() };
     if let Err(trap) = vm.contracts().check(&call.module) {
         // Its deposits would come back whatever they are, so they need not be there (spec 5.6, first table).
         return Ok(trapped(trap));

@@ -78,7 +78,7 @@ pub(in crate::rules) fn deploy<S: StateView<Key, Value>>(
     let Some(constructor) = &payload.constructor else {
         return Ok(ContractReceipt { contract, call: None });
     };
-    let call = Call {
+    let mut call = Call {
         contract,
         module: payload.module.clone(),
         entry_id: CONSTRUCTOR_HOOK,
@@ -87,7 +87,7 @@ pub(in crate::rules) fn deploy<S: StateView<Key, Value>>(
         deposits: &constructor.deposits,
         max_gas,
     };
-    let run = call::run(vm, signed, &call, state)?;
+    let run = call::run(vm, signed, &mut call, state)?;
     if run.end != CallEnd::Success {
         // With the module goes what the constructor did; it has been undone already.
         state.rollback(before_module)?;

@@ -55,7 +55,7 @@ pub(super) struct Ended {
 pub(super) fn run_transaction_call<S: StateView<Key, Value>>(
     vm: &TosVm,
     signed: &SignedTransaction,
-    call: &Call<'_>,
+    call: &mut Call<'_>,
     state: &mut S,
 ) -> Result<(Run, Ended), Failure> {
     let signer = signed.transaction().source;
@@ -79,7 +79,7 @@ pub(super) fn run_transaction_call<S: StateView<Key, Value>>(
             caller: signer,
             entry_id: call.entry_id,
             is_constructor: call.is_constructor,
-            input: call.input.clone(),
+            input: std::mem::take(&mut call.input),
         },
     };
     let mut frame = Frame {
@@ -242,7 +242,9 @@ impl<S: StateView<Key, Value>> Host for Frame<'_, '_, S> {
                     is_constructor: false,
                     input,
                 },
-                ..self.environment.clone()
+                block: self.environment.block,
+                transaction: self.environment.transaction,
+                signer: self.environment.signer,
             },
             deposits: &[],
             transient: BTreeMap::new(),
