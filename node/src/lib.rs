@@ -26,6 +26,7 @@ pub mod codec;
 pub mod compare;
 pub mod conformance;
 pub mod digest;
+pub mod ethereum;
 pub mod executor;
 mod rewards;
 mod units;

@@ -1,0 +1,3 @@
+//! Ethereum blocks from files: reading, replaying and checking them against their own headers.
+
+pub mod file;
