@@ -2,6 +2,7 @@
 
 mod access;
 mod changes;
+mod commit;
 mod database;
 mod diff;
 mod journal;

@@ -118,7 +118,7 @@ pub(crate) struct ChangedAccount {
 
 impl ChangedAccount {
     /// The account after the block. `before` is what it was.
-    fn after(&self, before: Option<Basics>, clears: bool) -> Option<Basics> {
+    pub(crate) fn after(&self, before: Option<Basics>, clears: bool) -> Option<Basics> {
         let unset = Basics { balance: U256::ZERO, nonce: 0, code_hash: Identity::ABSENT.code_hash };
         let was = before.unwrap_or(unset);
         let after = Basics {
@@ -130,12 +130,12 @@ impl ChangedAccount {
         (exists || (clears && !after.is_empty())).then_some(after)
     }
 
-    fn generation(&self) -> u32 {
+    pub(crate) fn generation(&self) -> u32 {
         self.identity.map_or(0, |identity| identity.generation)
     }
 
     /// The slots of the account's last generation.
-    fn last_slots(&self) -> impl Iterator<Item = (U256, U256)> + '_ {
+    pub(crate) fn last_slots(&self) -> impl Iterator<Item = (U256, U256)> + '_ {
         let last = self.generation();
         self.slots.iter().filter(move |(generation, ..)| *generation == last).map(|(_, slot, value)| (*slot, *value))
     }

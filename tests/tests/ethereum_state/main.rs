@@ -31,7 +31,7 @@ fn every_case_on_its_own() {
     let mut slow = Vec::new();
     for case in &cases {
         let start = std::time::Instant::now();
-        let r = check::check(case, Path::Sequential);
+        let r = check::check(case, Path::Parallel { threads: 1, unit_length: 1 });
         slow.push((start.elapsed(), &case.name));
         let c = counts.entry(case.fork.clone()).or_default();
         match r {

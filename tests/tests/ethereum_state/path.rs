@@ -6,7 +6,7 @@ use std::fmt;
 use revm::context::TxEnv;
 use revm::context::result::{EVMError, ExecutionResult};
 use weft_engine::{Config, Mode};
-use weft_evm::{EvmEnv, sequential};
+use weft_evm::{EvmEnv, ParallelError, ParallelEvm, sequential};
 
 use crate::common::oracle;
 use crate::common::world::World;
@@ -55,11 +55,16 @@ impl Path {
                 executed.results
             }
             Self::Parallel { threads, unit_length } => {
-                let config = config(threads, unit_length);
-                let executed = sequential::execute(env, pre, transactions.iter().cloned())
-                    .map_err(|error| Rejected { transaction: error.transaction, error: error.source })?;
-                let _ = config;
-                world.commit(&executed.state);
+                let evm = ParallelEvm::new(config(threads, unit_length));
+                let executed = evm.execute(env, pre, transactions).map_err(|error| match error {
+                    ParallelError::Invalid { transaction, source } => {
+                        Rejected { transaction, error: EVMError::Transaction(source) }
+                    }
+                    other => Rejected { transaction: 0, error: EVMError::Custom(other.to_string()) },
+                })?;
+                for state in executed.changes.evm_states(pre).unwrap() {
+                    world.commit(&state);
+                }
                 executed.results
             }
         };
