@@ -7,7 +7,7 @@ use revm::database_interface::DBErrorMarker;
 use scoped_tls_hkt::scoped_thread_local;
 use weft_engine::{AddError, Checkpoint, StateView, Stop};
 
-use crate::state::{Identity, StateKey, StateValue};
+use crate::state::{Holdings, Identity, StateKey, StateValue};
 
 /// The engine has ended the execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -18,8 +18,7 @@ impl DBErrorMarker for Ended {}
 
 /// The state that a transaction reads and, in the end, changes.
 pub(crate) trait Access {
-    fn balance(&mut self, address: Address) -> Result<U256, Ended>;
-    fn nonce(&mut self, address: Address) -> Result<u64, Ended>;
+    fn holdings(&mut self, address: Address) -> Result<Holdings, Ended>;
     fn identity(&mut self, address: Address) -> Result<Identity, Ended>;
     fn slot(&mut self, address: Address, generation: u32, slot: U256) -> Result<U256, Ended>;
     fn code(&mut self, hash: B256) -> Result<Bytecode, Ended>;
@@ -93,7 +92,7 @@ impl<'v, S: StateView<StateKey, StateValue>> ViewAccess<'v, S> {
 
     /// Credits a balance without reading it. False if it overflows.
     pub(crate) fn credit(&mut self, address: Address, amount: U256) -> Result<bool, Ended> {
-        match self.view.add(StateKey::Balance(address), amount) {
+        match self.view.add(StateKey::Holdings(address), amount) {
             Ok(()) => Ok(true),
             Err(AddError::OutOfBounds) => Ok(false),
             Err(AddError::Stop(stop)) => {
@@ -105,17 +104,10 @@ impl<'v, S: StateView<StateKey, StateValue>> ViewAccess<'v, S> {
 }
 
 impl<S: StateView<StateKey, StateValue>> Access for ViewAccess<'_, S> {
-    fn balance(&mut self, address: Address) -> Result<U256, Ended> {
-        Ok(match self.read(&StateKey::Balance(address))? {
-            Some(StateValue::Balance(balance)) => balance,
-            _ => U256::ZERO,
-        })
-    }
-
-    fn nonce(&mut self, address: Address) -> Result<u64, Ended> {
-        Ok(match self.read(&StateKey::Nonce(address))? {
-            Some(StateValue::Nonce(nonce)) => nonce,
-            _ => 0,
+    fn holdings(&mut self, address: Address) -> Result<Holdings, Ended> {
+        Ok(match self.read(&StateKey::Holdings(address))? {
+            Some(StateValue::Holdings(holdings)) => holdings,
+            _ => Holdings::default(),
         })
     }
 

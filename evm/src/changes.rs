@@ -1,6 +1,6 @@
 //! What a transaction has changed, from revm's journal to the engine's view.
 
-use alloy_primitives::{Address, U256};
+use alloy_primitives::Address;
 use revm::primitives::KECCAK_EMPTY;
 use revm::state::Account;
 use weft_engine::StateView;
@@ -8,7 +8,7 @@ use weft_engine::StateView;
 use crate::access::{Access, Ended, ViewAccess};
 use crate::database::Loaded;
 use crate::journal::DeferringJournal;
-use crate::state::{Identity, StateKey, StateValue};
+use crate::state::{Holdings, Identity, StateKey, StateValue};
 
 /// Why the changes could not be handed on.
 #[derive(Debug)]
@@ -23,10 +23,6 @@ impl From<Ended> for NotApplied {
     fn from(_: Ended) -> Self {
         Self::Ended
     }
-}
-
-fn non_zero(number: U256, value: fn(U256) -> StateValue) -> Option<StateValue> {
-    (!number.is_zero()).then(|| value(number))
 }
 
 /// Moves the changes of the transaction that `journal` has executed to `view`.
@@ -54,7 +50,7 @@ pub(crate) fn apply<S: StateView<StateKey, StateValue>>(
 fn apply_account<S: StateView<StateKey, StateValue>>(
     address: Address,
     account: &Account,
-    mut loaded: Loaded,
+    loaded: Loaded,
     clears: bool,
     view: &mut ViewAccess<'_, S>,
 ) -> Result<(), NotApplied> {
@@ -68,9 +64,7 @@ fn apply_account<S: StateView<StateKey, StateValue>>(
         let is_unpaid = info.balance.is_zero();
         // Touched, but not paid after all: then it may be empty, and an empty account that is touched is cleared.
         if is_unpaid && clears && !was.is_surely_not_empty() && !account.is_created() {
-            loaded.balance = view.balance(address)?;
-            loaded.nonce = view.nonce(address)?;
-            if was.exists && loaded.balance.is_zero() && loaded.nonce == 0 {
+            if was.exists && view.holdings(address)?.is_empty() {
                 remove(address, was, view);
             }
             return Ok(());
@@ -80,16 +74,14 @@ fn apply_account<S: StateView<StateKey, StateValue>>(
         }
     } else {
         if clears && info.is_empty() && !account.is_created() {
-            if was.exists || !loaded.balance.is_zero() || loaded.nonce > 0 {
+            if was.exists || !loaded.holdings.is_empty() {
                 remove(address, was, view);
             }
             return Ok(());
         }
-        if info.balance != loaded.balance {
-            view.set(StateKey::Balance(address), non_zero(info.balance, StateValue::Balance));
-        }
-        if info.nonce != loaded.nonce {
-            view.set(StateKey::Nonce(address), (info.nonce > 0).then_some(StateValue::Nonce(info.nonce)));
+        let holdings = Holdings { balance: info.balance, nonce: info.nonce };
+        if holdings != loaded.holdings {
+            view.set(StateKey::Holdings(address), holdings.into_value());
         }
     }
     let code_hash = if info.code_hash.is_zero() { KECCAK_EMPTY } else { info.code_hash };
@@ -113,7 +105,8 @@ fn apply_account<S: StateView<StateKey, StateValue>>(
     for (slot, value) in &account.storage {
         if value.is_changed() {
             let key = StateKey::Slot(address, identity.generation, *slot);
-            view.set(key, non_zero(value.present_value, StateValue::Slot));
+            let value = value.present_value;
+            view.set(key, (!value.is_zero()).then_some(StateValue::Slot(value)));
         }
     }
     Ok(())
@@ -121,8 +114,7 @@ fn apply_account<S: StateView<StateKey, StateValue>>(
 
 /// The account is destroyed, or cleared as an empty one.
 fn remove<S: StateView<StateKey, StateValue>>(address: Address, was: Identity, view: &mut ViewAccess<'_, S>) {
-    view.set(StateKey::Balance(address), None);
-    view.set(StateKey::Nonce(address), None);
+    view.set(StateKey::Holdings(address), None);
     // Where nothing was there is nothing to wipe either.
     if was != Identity::ABSENT {
         let gone = Identity { generation: was.generation + 1, was_funded: was.was_funded, ..Identity::ABSENT };

@@ -7,7 +7,7 @@ use revm::primitives::{B256Map, KECCAK_EMPTY};
 use revm::state::{AccountId, AccountInfo};
 
 use crate::access::{Ended, with_state};
-use crate::state::Identity;
+use crate::state::{Holdings, Identity};
 
 /// Codes that a worker remembers; past this number it forgets them all.
 const REMEMBERED_CODES: usize = 4096;
@@ -28,14 +28,16 @@ struct KnownCode {
 pub(crate) struct Loaded {
     pub(crate) address: Address,
     pub(crate) identity: Identity,
-    /// The balance that the journal was given. 0 as long as it is [deferred](Self::is_deferred).
-    pub(crate) balance: U256,
-    /// The nonce that the journal was given.
-    pub(crate) nonce: u64,
-    /// Neither balance nor nonce were read: the journal works with stand-ins, a balance of 0 and a nonce of 1. What is
-    /// paid to the account meanwhile is a credit that conflicts with nobody.
+    /// What the account held, or [`STAND_IN`].
+    pub(crate) holdings: Holdings,
+    /// The holdings were not read: the journal works with a stand-in. What is paid to the account meanwhile is a credit
+    /// that conflicts with nobody.
     pub(crate) is_deferred: bool,
 }
+
+/// What the journal is given for holdings that nobody has asked for. It is not empty, as the account surely is not, or
+/// will not be.
+pub(crate) const STAND_IN: Holdings = Holdings { balance: U256::ZERO, nonce: 1 };
 
 /// How the next account is to be loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,21 +101,16 @@ impl Database for TransactionDatabase {
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, Ended> {
         let identity = with_state(|state| state.identity(address))?;
         let is_deferred = self.can_defer(address, &identity);
-        let (balance, nonce) = if is_deferred {
-            (U256::ZERO, 1)
-        } else {
-            with_state(|state| Ok::<_, Ended>((state.balance(address)?, state.nonce(address)?)))?
-        };
+        let holdings = if is_deferred { STAND_IN } else { with_state(|state| state.holdings(address))? };
         let id = self.loaded.len();
-        self.loaded.push(Loaded { address, identity, balance, nonce, is_deferred });
-        let exists = identity.exists || is_deferred;
-        if !exists && balance.is_zero() && nonce == 0 {
+        self.loaded.push(Loaded { address, identity, holdings, is_deferred });
+        if !identity.exists && holdings.is_empty() {
             return Ok(None);
         }
         let code = if identity.has_code() { None } else { Some(Bytecode::default()) };
         Ok(Some(AccountInfo {
-            balance,
-            nonce,
+            balance: holdings.balance,
+            nonce: holdings.nonce,
             code_hash: identity.code_hash,
             account_id: AccountId::new(id),
             code,

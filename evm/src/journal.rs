@@ -73,16 +73,15 @@ impl DeferringJournal {
         let Some(loaded) = self.database.loaded.get_mut(id.get()).filter(|loaded| loaded.is_deferred) else {
             return Ok(());
         };
-        let (balance, nonce) = with_state(|state| Ok::<_, Ended>((state.balance(address)?, state.nonce(address)?)))?;
-        // The stand-in was 0, so the journal's balance is what has been paid so far.
-        let Some(sum) = balance.checked_add(account.info.balance) else {
+        let holdings = with_state(|state| state.holdings(address))?;
+        // The stand-in's balance is 0, so the journal's is what has been paid so far.
+        let Some(sum) = holdings.balance.checked_add(account.info.balance) else {
             self.has_overflowed = true;
             return Err(Ended);
         };
         account.info.balance = sum;
-        account.info.nonce = nonce;
-        loaded.balance = balance;
-        loaded.nonce = nonce;
+        account.info.nonce = holdings.nonce;
+        loaded.holdings = holdings;
         loaded.is_deferred = false;
         Ok(())
     }

@@ -16,5 +16,5 @@ mod vm;
 pub use alloy_evm::EvmEnv;
 pub use diff::{AccountDiff, Basics, StateDiff};
 pub use parallel::{BlockChanges, ParallelError, ParallelEvm, ParallelExecuted};
-pub use state::{Identity, StateKey, StateValue};
+pub use state::{Holdings, Identity, StateKey, StateValue};
 pub use vm::{EvmVm, TransactionOutput};

@@ -14,7 +14,7 @@ use weft_engine::{BlockError, BlockPolicy, Config, Engine, Metrics};
 use crate::EvmEnv;
 use crate::diff::{Basics, StateDiff};
 use crate::reader::DatabaseReader;
-use crate::state::{Identity, StateKey, StateValue};
+use crate::state::{Holdings, Identity, StateKey, StateValue};
 use crate::vm::{EvmVm, TransactionOutput};
 
 /// Why a block has no result.
@@ -110,8 +110,7 @@ impl ParallelEvm {
 /// The changed parts of one account.
 #[derive(Debug, Default)]
 pub(crate) struct ChangedAccount {
-    balance: Option<U256>,
-    nonce: Option<u64>,
+    holdings: Option<Holdings>,
     identity: Option<Identity>,
     slots: Vec<(u32, U256, U256)>,
 }
@@ -121,9 +120,10 @@ impl ChangedAccount {
     pub(crate) fn after(&self, before: Option<Basics>, clears: bool) -> Option<Basics> {
         let unset = Basics { balance: U256::ZERO, nonce: 0, code_hash: Identity::ABSENT.code_hash };
         let was = before.unwrap_or(unset);
+        let holdings = self.holdings.unwrap_or(Holdings { balance: was.balance, nonce: was.nonce });
         let after = Basics {
-            balance: self.balance.unwrap_or(was.balance),
-            nonce: self.nonce.unwrap_or(was.nonce),
+            balance: holdings.balance,
+            nonce: holdings.nonce,
             code_hash: self.identity.map_or(was.code_hash, |identity| identity.code_hash),
         };
         let exists = self.identity.map_or(before.is_some(), |identity| identity.exists);
@@ -170,13 +170,10 @@ impl BlockChanges {
         let mut codes = B256Map::default();
         for (key, value) in &self.changes {
             match (key, value) {
-                (StateKey::Balance(address), value) => {
-                    let balance = if let Some(StateValue::Balance(balance)) = value { *balance } else { U256::ZERO };
-                    accounts.entry(*address).or_default().balance = Some(balance);
-                }
-                (StateKey::Nonce(address), value) => {
-                    let nonce = if let Some(StateValue::Nonce(nonce)) = value { *nonce } else { 0 };
-                    accounts.entry(*address).or_default().nonce = Some(nonce);
+                (StateKey::Holdings(address), value) => {
+                    let holdings =
+                        if let Some(StateValue::Holdings(holdings)) = value { *holdings } else { Holdings::default() };
+                    accounts.entry(*address).or_default().holdings = Some(holdings);
                 }
                 (StateKey::Identity(address), value) => {
                     let identity =

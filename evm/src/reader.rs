@@ -8,7 +8,7 @@ use revm::primitives::{HashMap, KECCAK_EMPTY};
 use revm::state::AccountInfo;
 use weft_storage::{StateReader, StorageError};
 
-use crate::state::{Identity, StateKey, StateValue};
+use crate::state::{Holdings, Identity, StateKey, StateValue};
 
 /// Reads keys from a revm database.
 pub(crate) struct DatabaseReader<'d, DB> {
@@ -59,12 +59,9 @@ fn unless_zero(number: U256, value: impl FnOnce(U256) -> StateValue) -> Option<S
 impl<DB: DatabaseRef + Sync> StateReader<StateKey, StateValue> for DatabaseReader<'_, DB> {
     fn read(&self, key: &StateKey) -> Result<Option<StateValue>, StorageError> {
         Ok(match key {
-            StateKey::Balance(address) => {
-                self.account(*address)?.and_then(|info| unless_zero(info.balance, StateValue::Balance))
-            }
-            StateKey::Nonce(address) => {
-                self.account(*address)?.filter(|info| info.nonce > 0).map(|info| StateValue::Nonce(info.nonce))
-            }
+            StateKey::Holdings(address) => self
+                .account(*address)?
+                .and_then(|info| Holdings { balance: info.balance, nonce: info.nonce }.into_value()),
             StateKey::Identity(address) => {
                 self.account(*address)?.map(|info| StateValue::Identity(self.identity(info)))
             }

@@ -1,9 +1,9 @@
 //! How Ethereum's state is cut into keys: so finely that only what truly depends on each other conflicts.
 //!
-//! An account is three keys, not one. Its balance takes credits as deltas, so that payments to one receiver, and the
-//! fees of all transactions to one fee recipient, conflict with nobody who does not look at that balance. Its nonce
-//! changes with every transaction that it sends, which concerns nobody whom it is paid by. What it *is* (its code, and
-//! whether it exists) hardly ever changes.
+//! An account is two keys, not one. What it holds (balance and nonce, which whoever sends a transaction reads and writes
+//! together) takes credits as deltas, so that payments to one receiver, and the fees of all transactions to one fee
+//! recipient, conflict with nobody who does not look. What it *is* (its code, and whether it exists) is read by everybody
+//! who calls or pays it, and hardly ever changes.
 //!
 //! Storage that is wiped by a self-destruct is not visited slot by slot: slots carry the [generation](Identity) of
 //! their account, and the next generation begins with empty storage.
@@ -15,10 +15,8 @@ use weft_mvmemory::{OutOfBounds, Value};
 /// Identifies a part of the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StateKey {
-    /// The balance of an account.
-    Balance(Address),
-    /// The nonce of an account.
-    Nonce(Address),
+    /// Balance and nonce of an account.
+    Holdings(Address),
     /// Whether an account exists, which code it has, and its generation.
     Identity(Address),
     /// A storage slot of an account, in one generation of the account.
@@ -62,13 +60,33 @@ impl Identity {
     }
 }
 
-/// What is found under a [`StateKey`]. Zero balances, nonces and slots are kept as no value.
+/// Balance and nonce of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Holdings {
+    /// In wei.
+    pub balance: U256,
+    /// Transactions sent, contracts created.
+    pub nonce: u64,
+}
+
+impl Holdings {
+    /// Whether there is neither.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.balance.is_zero() && self.nonce == 0
+    }
+
+    /// As a value; holdings of nothing are no value.
+    pub(crate) fn into_value(self) -> Option<StateValue> {
+        (!self.is_empty()).then_some(StateValue::Holdings(self))
+    }
+}
+
+/// What is found under a [`StateKey`]. Empty holdings and slots of 0 are kept as no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StateValue {
-    /// A balance in wei.
-    Balance(U256),
-    /// A nonce.
-    Nonce(u64),
+    /// Balance and nonce.
+    Holdings(Holdings),
     /// What an account is.
     Identity(Identity),
     /// The content of a storage slot.
@@ -84,13 +102,14 @@ impl Value for StateValue {
     type Delta = U256;
 
     fn apply(base: Option<&Self>, delta: &U256) -> Result<Self, OutOfBounds> {
-        let balance = match base {
-            None => U256::ZERO,
-            Some(Self::Balance(balance)) => *balance,
+        let Holdings { balance, nonce } = match base {
+            None => Holdings::default(),
+            Some(Self::Holdings(holdings)) => *holdings,
             // Only balances are credited.
             Some(_) => return Err(OutOfBounds),
         };
-        balance.checked_add(*delta).map(Self::Balance).ok_or(OutOfBounds)
+        let balance = balance.checked_add(*delta).ok_or(OutOfBounds)?;
+        Ok(Self::Holdings(Holdings { balance, nonce }))
     }
 
     fn combine(first: &U256, second: &U256) -> Result<U256, OutOfBounds> {

@@ -112,12 +112,11 @@ impl Vm for EvmVm {
     }
 
     fn footprint(&self, transaction: &TxEnv, declare: &mut dyn FnMut(StateKey, Touch)) {
-        declare(StateKey::Nonce(transaction.caller), Touch::Write);
-        declare(StateKey::Balance(transaction.caller), Touch::Write);
+        declare(StateKey::Holdings(transaction.caller), Touch::Write);
         if let TxKind::Call(to) = transaction.kind
             && !transaction.value.is_zero()
         {
-            declare(StateKey::Balance(to), Touch::Add);
+            declare(StateKey::Holdings(to), Touch::Add);
         }
     }
 }
