@@ -5,6 +5,7 @@ mod changes;
 mod commit;
 mod database;
 mod diff;
+mod executor;
 mod journal;
 mod machine;
 mod parallel;
@@ -15,6 +16,7 @@ mod vm;
 
 pub use alloy_evm::EvmEnv;
 pub use diff::{AccountDiff, Basics, StateDiff};
+pub use executor::{ParentState, WeftBlockExecutor, WeftBlockExecutorFactory};
 pub use parallel::{BlockChanges, ParallelError, ParallelEvm, ParallelExecuted};
 pub use state::{Holdings, Identity, StateKey, StateValue};
 pub use vm::{EvmVm, TransactionOutput};
