@@ -50,14 +50,5 @@ pub fn execute<DB: DatabaseRef>(
         let result = evm.transact_one(tx).map_err(|source| SequentialError { transaction, source })?;
         results.push(result);
     }
-    let mut state = evm.finalize();
-    for account in state.values_mut() {
-        // Destroyed by one transaction and there again after a later one: the kept journal has the mark of the first on
-        // the account of the second, and whoever applies it would destroy that too.
-        if account.is_selfdestructed() && !account.is_selfdestructed_locally() && !account.is_empty() {
-            account.unmark_selfdestruct();
-            account.mark_created();
-        }
-    }
-    Ok(Executed { results, state })
+    Ok(Executed { results, state: evm.finalize() })
 }

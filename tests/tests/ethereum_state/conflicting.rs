@@ -4,8 +4,8 @@
 use alloy_primitives::{Address, U256};
 use revm::context::TxEnv;
 
-use crate::block::Block;
 use crate::case::Case;
+use crate::common::block::Block;
 use crate::common::world::World;
 
 /// Who sends the transactions.
@@ -47,7 +47,7 @@ pub(crate) fn block(cases: &[&Case], senders: Senders) -> Option<Block> {
     let mut block = Block::new(env, pre);
     for (case, mut tx) in transactions {
         tx.nonce = block.next_nonce(&tx.caller);
-        block.push(&case.name, tx);
+        block.push(case.name.as_str(), tx);
     }
     (block.len() > 1).then_some(block)
 }

@@ -9,8 +9,8 @@ use revm::context::result::ExecutionResult;
 use revm::primitives::hardfork::SpecId;
 use weft_evm::{EvmEnv, sequential};
 
-use crate::block::Block;
 use crate::case::Case;
+use crate::common::block::Block;
 use crate::common::oracle;
 use crate::common::world::World;
 
@@ -99,7 +99,7 @@ fn block(group: &Group<'_>) -> Block {
     let mut block = Block::new(env, pre);
     for alone in &group.cases {
         let tx = alone.case.tx.clone().expect("a case with a result has a transaction");
-        assert!(block.push(&alone.case.name, tx), "{}: rejected in a block", alone.case.name);
+        assert!(block.push(alone.case.name.as_str(), tx), "{}: rejected in a block", alone.case.name);
         let expected = &block.expected;
         assert_eq!(expected.results.last(), Some(&alone.result), "{}: another result in a block", alone.case.name);
         for address in &alone.accounts {

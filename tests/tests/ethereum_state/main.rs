@@ -7,32 +7,26 @@
 mod common;
 
 mod archive;
-mod block;
 mod case;
 mod check;
 mod conflicting;
 mod disjoint;
 
-mod path;
 mod report;
 mod root;
 
 use std::io::Write;
 
-use block::Block;
 use case::Case;
+use common::block::Block;
+use common::path::Path;
 use conflicting::Senders;
-use path::Path;
 use report::{Counts, Report};
 
-/// All that is tried on blocks of many.
-const PATHS: [Path; 5] = [
-    Path::Sequential,
-    Path::Parallel { threads: 2, unit_length: 1 },
-    Path::Parallel { threads: 2, unit_length: 3 },
-    Path::Parallel { threads: 4, unit_length: 1 },
-    Path::Parallel { threads: 4, unit_length: 3 },
-];
+/// Every way that is tried in parallel.
+fn parallel() -> Vec<Path> {
+    [(2, 1), (2, 3), (4, 1), (4, 3)].map(|(threads, unit_length)| Path::parallel(threads, unit_length)).into()
+}
 
 /// Four thousand million rounds of a hash, half a minute. It has a test of its own, beside the others.
 const LONGEST: &str = "stTimeConsuming/CALLBlake2f_MaxRounds.json";
@@ -74,12 +68,12 @@ fn expect_none(failed: &[String]) {
 fn every_case_comes_out_as_its_file_says() {
     let (cases, _) = cases();
     let long = cases.iter().filter(|case| is_long(case)).count();
-    for (paths, without) in [(&PATHS[..1], long), (&PATHS[1..], 0)] {
+    for (paths, without) in [(vec![Path::Sequential], long), (parallel(), 0)] {
         let mut report = Report::default();
         for (index, case) in cases.iter().enumerate() {
             // Of a block of one, neither threads nor units can make much: every way has its share of the cases.
             if without == 0 || !is_long(case) {
-                report.run(case, paths[index % paths.len()]);
+                report.run(case, &paths[index % paths.len()]);
             }
         }
         say(&format!("{report}"));
@@ -111,7 +105,7 @@ fn the_longest_case_comes_out_as_its_file_says() {
     let (_, longest) = cases();
     assert_eq!(longest.len(), 1);
     let mut report = Report::default();
-    report.run(&longest[0], PATHS[1]);
+    report.run(&longest[0], &Path::parallel(2, 1));
     expect_none(&report.failed);
     assert_eq!(report.forks["Cancun"].executed, 1);
 }
@@ -154,7 +148,9 @@ fn run(what: &str, blocks: &[Block], at_least: usize) {
     let longest = blocks.iter().map(Block::len).max().unwrap_or_default();
     say(&format!("{what}: {transactions} transactions in {} blocks of up to {longest}", blocks.len()));
     assert!(transactions >= at_least, "only {transactions} transactions");
+    let mut paths = parallel();
+    paths.push(Path::Sequential);
     let failed: Vec<String> =
-        blocks.iter().flat_map(|block| PATHS.iter().filter_map(|path| block.check(*path).err())).collect();
+        blocks.iter().flat_map(|block| paths.iter().filter_map(|path| block.check(path).err())).collect();
     expect_none(&failed);
 }

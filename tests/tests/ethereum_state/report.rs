@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::case::Case;
 use crate::check::{Passed, check};
-use crate::path::Path;
+use crate::common::path::Path;
 
 /// Cases that are known not to come out as their files say: part of the name, how many of them there are, what is seen.
 ///
@@ -46,7 +46,7 @@ pub(crate) struct Report {
 
 impl Report {
     /// Runs a case and counts how it went.
-    pub(crate) fn run(&mut self, case: &Case, path: Path) {
+    pub(crate) fn run(&mut self, case: &Case, path: &Path) {
         let outcome = check(case, path);
         let counts = self.forks.entry(case.fork.clone()).or_default();
         let storage_only = STORAGE_ONLY.iter().any(|(file, _)| case.name.starts_with(file));
