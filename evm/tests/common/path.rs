@@ -72,6 +72,15 @@ impl Path {
                 })?;
                 let Ok(diff) = executed.changes.diff(pre);
                 world.apply(&diff, executed.changes.codes());
+                // The same changes as one of revm's databases takes them.
+                let Ok(states) = executed.changes.evm_states(pre);
+                let mut committed = pre.clone();
+                for state in &states {
+                    committed.commit(state);
+                }
+                if let [first, ..] = committed.differences(&world).as_slice() {
+                    return Err(Refused::Failed(format!("committed and applied, {first}")));
+                }
                 executed.results
             }
         };
