@@ -38,6 +38,10 @@ impl Block {
         self.transactions.len()
     }
 
+    pub(crate) fn into_transactions(self) -> Vec<TxEnv> {
+        self.transactions
+    }
+
     /// The nonce that the next transaction of `sender` needs.
     pub(crate) fn next_nonce(&self, sender: &Address) -> u64 {
         self.expected.world.accounts.get(sender).map_or(0, |account| account.nonce)

@@ -5,14 +5,17 @@
 mod common;
 
 mod asm;
+mod coverage;
 mod program;
 mod scene;
 mod strategy;
 
 use std::sync::LazyLock;
 
-use common::path::Path;
+use common::oracle;
+use common::path::{Path, Refused};
 use proptest::prelude::*;
+use revm::context::result::EVMError;
 use revm::primitives::hardfork::SpecId;
 use scene::Stage;
 use strategy::scene;
@@ -36,6 +39,40 @@ proptest! {
         for path in paths(scene.spec) {
             if let Err(difference) = block.check(path) {
                 return Err(TestCaseError::fail(difference));
+            }
+        }
+    }
+
+    /// The transactions have the nonces of a block in which all are valid. In the order in which they stand here, one is
+    /// missing, and those that needed it are invalid.
+    #[test]
+    fn every_path_names_the_same_invalid_transaction(scene in scene(), without in any::<proptest::sample::Index>()) {
+        let stage = Stage::new(&scene);
+        let mut transactions = stage.block(&scene.actions).into_transactions();
+        if !transactions.is_empty() {
+            transactions.remove(without.index(transactions.len()));
+        }
+        let mut world = stage.pre.clone();
+        let mut results = Vec::new();
+        let mut invalid = None;
+        for (index, tx) in transactions.iter().enumerate() {
+            match oracle::step(&stage.env, &mut world, tx.clone()) {
+                Ok(result) => results.push(result),
+                Err(EVMError::Transaction(error)) => {
+                    invalid = Some((index, error));
+                    break;
+                }
+                Err(error) => return Err(TestCaseError::fail(format!("{error:?}"))),
+            }
+        }
+        for path in paths(scene.spec) {
+            match (path.execute(&stage.env, &stage.pre, &transactions), &invalid) {
+                (Ok(outcome), None) => prop_assert_eq!(&outcome.results, &results, "{}", path),
+                (Err(Refused::Invalid(index, error)), Some(expected)) => {
+                    prop_assert_eq!(&(index, error), expected, "{}", path);
+                }
+                (Ok(_), Some(expected)) => prop_assert!(false, "{}: not refused: {:?}", path, expected),
+                (Err(refused), _) => prop_assert!(false, "{}: {}, expected {:?}", path, refused, invalid),
             }
         }
     }
