@@ -130,6 +130,11 @@ impl Database for TransactionDatabase {
             return Ok(known.code.clone());
         }
         let code = with_state(|state| state.code(hash))?;
+        if code.is_empty() {
+            // The account was read from an execution that is undone by now, and its code was made there. What comes of
+            // this will not be valid, and must not be remembered: under this hash there is other code.
+            return Ok(code);
+        }
         if self.codes.len() >= REMEMBERED_CODES {
             self.codes.clear();
         }

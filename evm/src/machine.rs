@@ -10,7 +10,7 @@ use revm::context::{BlockEnv, CfgEnv, Evm, LocalContext, TxEnv};
 use revm::context_interface::{Block, Cfg, JournalTr, Transaction};
 use revm::handler::instructions::EthInstructions;
 use revm::handler::{EthFrame, EthPrecompiles, EvmTr, FrameResult, Handler};
-use revm::interpreter::instructions::{gas_table_spec, host, instruction_table};
+use revm::interpreter::instructions::{contract, gas_table_spec, host, instruction_table};
 use revm::interpreter::interpreter::EthInterpreter;
 use revm::interpreter::{Instruction, InstructionContext, InstructionExecResult};
 use revm::primitives::TxKind;
@@ -99,10 +99,23 @@ fn selfbalance(context: InstructionContext<'_, MachineContext, EthInterpreter>) 
     observing(context, host::selfbalance)
 }
 
+fn create(context: InstructionContext<'_, MachineContext, EthInterpreter>) -> InstructionExecResult {
+    observing(context, contract::create::<false, _, _>)
+}
+
+fn create2(context: InstructionContext<'_, MachineContext, EthInterpreter>) -> InstructionExecResult {
+    observing(context, contract::create::<true, _, _>)
+}
+
 fn instructions(spec: SpecId) -> EthInstructions<EthInterpreter, MachineContext> {
     let mut table = instruction_table();
     table[usize::from(opcode::BALANCE)] = Instruction::new(balance);
     table[usize::from(opcode::SELFBALANCE)] = Instruction::new(selfbalance);
+    // From EIP-8037 on the creator's balance and nonce are looked at here, before the created contract's frame does.
+    if spec.is_enabled_in(SpecId::AMSTERDAM) {
+        table[usize::from(opcode::CREATE)] = Instruction::new(create);
+        table[usize::from(opcode::CREATE2)] = Instruction::new(create2);
+    }
     EthInstructions::new(table, gas_table_spec(spec), spec)
 }
 

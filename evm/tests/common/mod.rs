@@ -1,5 +1,9 @@
-//! What the tests of the Ethereum paths share: a state that changes can be applied to, and an oracle that keeps nothing
-//! from one transaction to the next.
+//! What the tests of the Ethereum paths share: a state that changes can be applied to, an oracle that keeps nothing from
+//! one transaction to the next, and the comparison of every path with it.
 
+#![allow(dead_code, reason = "each test binary uses its part of it")]
+
+pub(crate) mod block;
 pub(crate) mod oracle;
+pub(crate) mod path;
 pub(crate) mod world;

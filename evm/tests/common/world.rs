@@ -8,6 +8,7 @@ use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
 use revm::bytecode::Bytecode;
 use revm::database_interface::DatabaseRef;
 use revm::state::{Account as Changed, AccountInfo};
+use weft_evm::{Basics, StateDiff};
 
 /// An account that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,14 +90,37 @@ impl World {
         }
     }
 
-    /// The accounts in which two states differ, each as both have it. Code counts by its hash.
+    /// Applies what a block changes, with the code that is new.
+    pub(crate) fn apply<'a>(&mut self, diff: &StateDiff, codes: impl IntoIterator<Item = (B256, &'a Bytecode)>) {
+        self.codes.extend(codes.into_iter().map(|(hash, code)| (hash, code.clone())));
+        for (address, changed) in &diff.accounts {
+            let Some(Basics { balance, nonce, code_hash }) = changed.after else {
+                self.accounts.remove(address);
+                continue;
+            };
+            let mut storage = self.accounts.remove(address).map(|account| account.storage).unwrap_or_default();
+            if changed.is_wiped {
+                storage.clear();
+            }
+            storage.extend(&changed.slots);
+            storage.retain(|_, value| !value.is_zero());
+            self.accounts.insert(*address, Account { balance, nonce, code_hash, storage });
+        }
+    }
+
+    /// The accounts in which two states differ, each as both have it.
     pub(crate) fn differences(&self, other: &Self) -> Vec<String> {
         let mut addresses: Vec<_> = self.accounts.keys().chain(other.accounts.keys()).collect();
         addresses.sort_unstable();
         addresses.dedup();
+        let of = |world: &Self, address: &Address| {
+            let account = world.accounts.get(address)?.clone();
+            let code = world.codes.get(&account.code_hash).map(Bytecode::original_byte_slice).map(<[u8]>::len);
+            Some((account, code))
+        };
         addresses
             .into_iter()
-            .map(|address| (address, self.accounts.get(address), other.accounts.get(address)))
+            .map(|address| (address, of(self, address), of(other, address)))
             .filter(|(_, here, there)| here != there)
             .map(|(address, here, there)| format!("{address}:\n  {here:?}\n  {there:?}"))
             .collect()

@@ -1,9 +1,10 @@
 //! Whether a case comes out as its file says.
 
-use revm::context::result::{EVMError, InvalidTransaction};
+use alloy_primitives::B256;
+use revm::context::result::InvalidTransaction;
 
 use crate::case::Case;
-use crate::path::Path;
+use crate::common::path::{Path, Refused};
 use crate::root::{logs_hash, state_root};
 
 /// How a case went that is as expected.
@@ -19,7 +20,7 @@ pub(crate) enum Passed {
 ///
 /// # Errors
 /// In what it differs from the file.
-pub(crate) fn check(case: &Case, path: Path) -> Result<Passed, String> {
+pub(crate) fn check(case: &Case, path: &Path) -> Result<Passed, String> {
     let env = case.env.as_ref().ok_or_else(|| format!("revm has no {}", case.fork))?;
     let tx = match (&case.tx, &case.exception) {
         (Ok(tx), _) => tx,
@@ -40,15 +41,15 @@ pub(crate) fn check(case: &Case, path: Path) -> Result<Passed, String> {
             Ok(Passed::Executed)
         }
         (Ok(_), Some(exception)) => Err(format!("not rejected; expected {exception}")),
-        (Err(rejected), None) => Err(format!("rejected: {}", rejected.error)),
-        (Err(rejected), Some(exception)) => match rejected.error {
-            EVMError::Transaction(error) if is_expected(&error, exception) => same_root(case, state_root(&case.pre)),
-            error => Err(format!("rejected with {error:?}; expected {exception}")),
+        (Err(refused), None) => Err(refused.to_string()),
+        (Err(refused), Some(exception)) => match &refused {
+            Refused::Invalid(0, error) if is_expected(error, exception) => same_root(case, state_root(&case.pre)),
+            _ => Err(format!("{refused}; expected {exception}")),
         },
     }
 }
 
-fn same_root(case: &Case, root: alloy_primitives::B256) -> Result<Passed, String> {
+fn same_root(case: &Case, root: B256) -> Result<Passed, String> {
     if root == case.root { Ok(Passed::Rejected) } else { Err(format!("state root {root} instead of {}", case.root)) }
 }
 
