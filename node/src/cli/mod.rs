@@ -3,6 +3,8 @@
 mod compare;
 mod conformance;
 mod contracts;
+#[cfg(feature = "fetch")]
+mod fetch;
 mod generate;
 mod genesis;
 mod names;
@@ -40,6 +42,9 @@ enum Command {
     Conformance(conformance::Arguments),
     /// Measures sequential, batching and optimistic execution side by side
     Compare(compare::Arguments),
+    /// Writes files of Ethereum blocks, with all that their execution reads, from a JSON-RPC node
+    #[cfg(feature = "fetch")]
+    Fetch(fetch::Arguments),
 }
 
 /// How blocks are executed.
@@ -61,6 +66,8 @@ pub(crate) fn run() -> Result<ExitCode, CliError> {
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
+        #[cfg(feature = "fetch")]
+        Command::Fetch(arguments) => fetch::run(&arguments),
     }
 }
 

@@ -1,3 +1,6 @@
 //! Ethereum blocks from files: reading, replaying and checking them against their own headers.
 
+pub mod chain;
+#[cfg(feature = "fetch")]
+pub mod fetch;
 pub mod file;
