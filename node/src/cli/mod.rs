@@ -8,6 +8,8 @@ mod fetch;
 mod generate;
 mod genesis;
 mod names;
+mod replay;
+mod replay_report;
 mod rewards;
 mod run;
 mod summary;
@@ -45,6 +47,8 @@ enum Command {
     /// Writes files of Ethereum blocks, with all that their execution reads, from a JSON-RPC node
     #[cfg(feature = "fetch")]
     Fetch(fetch::Arguments),
+    /// Replays Ethereum blocks in parallel, and checks them against their headers and sequential execution
+    Replay(replay::Arguments),
 }
 
 /// How blocks are executed.
@@ -68,6 +72,7 @@ pub(crate) fn run() -> Result<ExitCode, CliError> {
         Command::Compare(arguments) => compare::run(&arguments),
         #[cfg(feature = "fetch")]
         Command::Fetch(arguments) => fetch::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
     }
 }
 

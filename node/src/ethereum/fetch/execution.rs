@@ -1,6 +1,6 @@
 //! A block's execution with plain revm over the state of a node: what it reads is the block's prestate.
 
-use alloy_consensus::Header;
+use alloy_consensus::{Header, TxType};
 use alloy_eips::eip2935::HISTORY_STORAGE_ADDRESS;
 use alloy_eips::eip4788::BEACON_ROOTS_ADDRESS;
 use alloy_eips::eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS;
@@ -12,8 +12,14 @@ use revm::database_interface::{DatabaseRef, WrapDatabaseRef};
 use revm::primitives::hardfork::SpecId;
 use revm::{ExecuteEvm, MainBuilder, MainContext, SystemCallEvm};
 use weft_evm::EvmEnv;
+use weft_evm::sequential::{self, SequentialError};
 
 use super::remote_state::{RemoteState, RemoteStateError};
+use crate::ethereum::chain::environment;
+use crate::ethereum::file::BlockFile;
+use crate::ethereum::prestate::{CodeError, Prestate, PrestateError};
+use crate::ethereum::receipts::{HeaderMismatch, mismatches, receipts};
+use crate::ethereum::system::{self, SystemCallError};
 
 /// Why a block has no results.
 #[derive(Debug, thiserror::Error)]
@@ -104,4 +110,32 @@ pub(super) fn execute(
         state.basic_ref(address).map_err(|source| ExecutionError::Credited { address, source })?;
     }
     Ok(results)
+}
+
+/// Executes the block again, out of the file alone: what its header contradicts.
+pub(super) fn contradictions(
+    file: &BlockFile,
+    transactions: Vec<TxEnv>,
+    types: &[TxType],
+) -> Result<Vec<HeaderMismatch>, ReplayError> {
+    let header = &file.block.header.inner;
+    let env = environment(file.chain.as_ref(), header);
+    let mut prestate = Prestate::new(&file.prestate, &file.block_hashes)?;
+    system::before_transactions(&env, header, &mut prestate)?;
+    let executed = sequential::execute(&env, &prestate, transactions)?;
+    Ok(mismatches(header, env.cfg_env.spec, &receipts(types, &executed.results)))
+}
+
+/// Why a file that was put together cannot be executed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// A code in it is none.
+    #[error(transparent)]
+    Code(#[from] CodeError),
+    /// One of the protocol's own calls.
+    #[error(transparent)]
+    SystemCall(#[from] SystemCallError),
+    /// A transaction is invalid on what the file has, or the file lacks something.
+    #[error(transparent)]
+    Transaction(#[from] SequentialError<PrestateError>),
 }

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use alloy_consensus::Transaction as _;
+use alloy_consensus::{Transaction as _, TxType};
 use alloy_evm::FromRecoveredTx;
 use alloy_primitives::{Address, B256, U64};
 use alloy_rpc_types_eth::{Block, Transaction};
@@ -23,7 +23,7 @@ use serde_json::json;
 use tokio::runtime::Handle;
 use url::Url;
 
-pub use self::execution::ExecutionError;
+pub use self::execution::{ExecutionError, ReplayError};
 pub use self::remote_state::RemoteStateError;
 use self::remote_state::{Prefetched, Record, RemoteState};
 use self::rpc::Rpc;
@@ -31,6 +31,7 @@ pub use self::rpc::{Endpoint, RpcError, RpcFailure};
 use self::trace::{TraceEntry, Traces};
 use super::chain::{Chain, Fork, MAINNET, environment};
 use super::file::BlockFile;
+use super::receipts::HeaderMismatch;
 
 /// How a node is asked.
 #[derive(Debug, Clone)]
@@ -127,14 +128,12 @@ pub enum BlockFailure {
     /// Its transactions cannot be executed.
     #[error(transparent)]
     Execution(#[from] ExecutionError),
+    /// The file does not give the transactions that the block has.
+    #[error("executed from the file: {0}")]
+    Replay(#[from] ReplayError),
     /// The execution is not that of the chain: another fork, or a node whose answers do not fit together.
-    #[error("its transactions use {actual} gas, and the header says {expected}: nothing is written")]
-    GasUsed {
-        /// The header's.
-        expected: u64,
-        /// What the transactions used.
-        actual: u64,
-    },
+    #[error("executed from the file, it contradicts its header: {0}; nothing is written")]
+    Header(HeaderMismatch),
     /// The chain has another block of that number by now.
     #[error("the chain has changed meanwhile: it was {before}, now it is {now}")]
     Reorganised {
@@ -234,7 +233,7 @@ impl Fetcher {
             },
             None => None,
         };
-        let (record, traced) = match assembled {
+        let (file, traced) = match assembled {
             Some(assembled) => assembled,
             None => {
                 let (accounts, slots) = named(&block, &credited);
@@ -247,8 +246,7 @@ impl Fetcher {
         if now != block.header.hash {
             return Err(BlockFailure::Reorganised { before: block.header.hash, now });
         }
-        let (chain, prestate, block_hashes) = (self.chain, record.accounts, record.block_hashes);
-        Ok((BlockFile { chain, block, prestate, block_hashes }, traced))
+        Ok((file, traced))
     }
 
     /// Accounts that get something without a transaction.
@@ -286,7 +284,7 @@ impl Fetcher {
         Ok(Traces::new(entries, transactions))
     }
 
-    /// Executes the block over the node's state and gives all that it reads.
+    /// Executes the block over the node's state and gives it with all that it reads.
     async fn assemble(
         &self,
         block: &Block,
@@ -294,19 +292,21 @@ impl Fetcher {
         credited: &[Address],
         traces: Traces,
         prefetched: Prefetched,
-    ) -> Result<Record, BlockFailure> {
-        let header = block.header.inner.clone();
-        let env = environment(self.chain.as_ref(), &header);
-        let transactions: Vec<TxEnv> = transactions(block).map(executable).collect();
+    ) -> Result<BlockFile, BlockFailure> {
+        let (chain, block, header) = (self.chain, block.clone(), block.header.inner.clone());
+        let env = environment(chain.as_ref(), &header);
+        let types: Vec<TxType> = transactions(&block).map(|transaction| transaction.inner.tx_type()).collect();
+        let transactions: Vec<TxEnv> = transactions(&block).map(executable).collect();
         let credited = credited.to_vec();
         let state = RemoteState::new(self.rpc.clone(), Handle::current(), parent, traces, prefetched);
         let executed = tokio::task::spawn_blocking(move || {
-            let results = execution::execute(&env, &header, transactions, &credited, &state)?;
-            let actual = results.iter().map(|result| result.tx_gas_used()).sum();
-            if actual != header.gas_used {
-                return Err(BlockFailure::GasUsed { expected: header.gas_used, actual });
+            execution::execute(&env, &header, transactions.clone(), &credited, &state)?;
+            let Record { accounts: prestate, block_hashes } = state.into_record();
+            let file = BlockFile { chain, block, prestate, block_hashes };
+            match execution::contradictions(&file, transactions, &types)?.into_iter().next() {
+                None => Ok(file),
+                Some(mismatch) => Err(BlockFailure::Header(mismatch)),
             }
-            Ok(state.into_record())
         });
         executed.await.map_err(|error| BlockFailure::Ended(error.to_string()))?
     }
@@ -315,7 +315,7 @@ impl Fetcher {
 /// Whether other answers could give another outcome.
 fn is_about_the_content(failure: &BlockFailure) -> bool {
     match failure {
-        BlockFailure::GasUsed { .. } => true,
+        BlockFailure::Header(_) | BlockFailure::Replay(_) => true,
         BlockFailure::Execution(error) => {
             matches!(error.state_error(), None | Some(RemoteStateError::Code { .. }))
         }
