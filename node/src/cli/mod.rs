@@ -3,9 +3,13 @@
 mod compare;
 mod conformance;
 mod contracts;
+#[cfg(feature = "fetch")]
+mod fetch;
 mod generate;
 mod genesis;
 mod names;
+mod replay;
+mod replay_report;
 mod rewards;
 mod run;
 mod summary;
@@ -40,6 +44,11 @@ enum Command {
     Conformance(conformance::Arguments),
     /// Measures sequential, batching and optimistic execution side by side
     Compare(compare::Arguments),
+    /// Writes files of Ethereum blocks, with all that their execution reads, from a JSON-RPC node
+    #[cfg(feature = "fetch")]
+    Fetch(fetch::Arguments),
+    /// Replays Ethereum blocks in parallel, and checks them against their headers and sequential execution
+    Replay(replay::Arguments),
 }
 
 /// How blocks are executed.
@@ -61,6 +70,9 @@ pub(crate) fn run() -> Result<ExitCode, CliError> {
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
+        #[cfg(feature = "fetch")]
+        Command::Fetch(arguments) => fetch::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
     }
 }
 

@@ -14,6 +14,8 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 
+use super::chain::Chain;
+
 /// The first bytes of everything that gzip has written (RFC 1952, section 2.3.1).
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
@@ -39,8 +41,11 @@ fn has_no_code(code: &Bytes) -> bool {
 }
 
 /// A block with what its execution reads.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlockFile {
+    /// Which chain the block is of, and by which rules it was executed; mainnet's where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chain: Option<Chain>,
     /// Header, full transactions, withdrawals.
     pub block: Block,
     /// Every account that the block touches, before the block.
@@ -100,15 +105,24 @@ impl BlockFile {
         let mut unfinished = path.as_os_str().to_owned();
         unfinished.push(".part");
         let unfinished = PathBuf::from(unfinished);
-        let mut file = BufWriter::new(File::create(&unfinished).map_err(io)?);
-        if path.extension().is_some_and(|extension| extension == "gz") {
-            let mut gzip = GzEncoder::new(&mut file, Compression::best());
-            gzip.write_all(&bytes).and_then(|()| gzip.finish().map(drop)).map_err(io)?;
-        } else {
-            file.write_all(&bytes).map_err(io)?;
-        }
-        let file = file.into_inner().map_err(|error| io(error.into_error()))?;
-        file.sync_all().map_err(io)?;
-        fs::rename(&unfinished, path).map_err(io)
+        let written = write_file(&unfinished, &bytes, path.extension().is_some_and(|extension| extension == "gz"))
+            .and_then(|()| fs::rename(&unfinished, path));
+        written.map_err(|source| {
+            // Nobody asked for a part of a file. If that fails as well, what is told is why there is no whole one.
+            let _ = fs::remove_file(&unfinished);
+            io(source)
+        })
     }
+}
+
+fn write_file(path: &Path, bytes: &[u8], compress: bool) -> io::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    if compress {
+        let mut gzip = GzEncoder::new(&mut file, Compression::best());
+        gzip.write_all(bytes)?;
+        gzip.finish()?;
+    } else {
+        file.write_all(bytes)?;
+    }
+    file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
 }

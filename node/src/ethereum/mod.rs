@@ -1,3 +1,13 @@
 //! Ethereum blocks from files: reading, replaying and checking them against their own headers.
 
+pub mod chain;
+pub mod changes;
+#[cfg(feature = "fetch")]
+pub mod fetch;
 pub mod file;
+pub mod input;
+pub mod paths;
+pub mod prestate;
+pub mod receipts;
+pub mod replay;
+pub mod system;
