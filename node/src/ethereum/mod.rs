@@ -1,6 +1,5 @@
 //! Ethereum blocks from files: reading, replaying and checking them against their own headers.
 
-pub mod changes;
 pub mod file;
 pub mod input;
 pub mod paths;
