@@ -1,0 +1,145 @@
+//! Prints, for the blocks by which the parallel-EVM field compares, what weft gains over lean revm; with `--json FILE`
+//! also as JSON. `benches/install-contracts` first.
+
+#![expect(clippy::print_stdout, reason = "a report prints")]
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+use comfy_table::presets::ASCII_MARKDOWN;
+use comfy_table::{CellAlignment, Table};
+use weft_benches::allocator::{self, Allocator};
+use weft_benches::ethereum::Workload;
+use weft_benches::ethereum::measure::{Figures, Plan, measure};
+use weft_engine::Mode;
+
+#[global_allocator]
+static ALLOCATOR: Allocator = allocator::ALLOCATOR;
+
+/// Measures plain revm and weft on the field's blocks.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Only these workloads
+    workloads: Vec<Workload>,
+    /// Threads of weft
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
+    /// Measured pairs of runs; the middle one counts
+    #[arg(long, default_value_t = 11)]
+    repeat: usize,
+    /// Blocks of this many transactions
+    #[arg(long, conflicts_with = "scale")]
+    txs: Option<usize>,
+    /// Blocks of this many times the field's number of transactions
+    #[arg(long, default_value_t = 1.0)]
+    scale: f64,
+    /// The path that weft takes
+    #[arg(long, value_enum, default_value_t = Path::Optimistic)]
+    mode: Path,
+    /// Consecutive transactions that weft schedules as one
+    #[arg(long, default_value_t = 1)]
+    unit_length: usize,
+    /// Seed of the workloads
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Also writes the figures to this file, as JSON
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+/// How weft decides whether to execute in parallel.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Path {
+    /// Always in parallel
+    Optimistic,
+    /// As it finds worthwhile
+    Auto,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = Arguments::parse();
+    let plan = Plan {
+        threads: arguments.threads.max(1),
+        repeat: arguments.repeat,
+        mode: match arguments.mode {
+            Path::Optimistic => Mode::Optimistic,
+            Path::Auto => Mode::Auto,
+        },
+        unit_length: arguments.unit_length.max(1),
+    };
+    let all = Workload::value_variants();
+    let workloads = if arguments.workloads.is_empty() { all } else { &arguments.workloads };
+    let mut figures = Vec::new();
+    for workload in workloads {
+        let scaled = (workload.field_size() as f64 * arguments.scale).ceil() as usize;
+        let block = workload.block(arguments.txs.unwrap_or(scaled), arguments.seed)?;
+        figures.push(measure(&block, &plan)?);
+    }
+    println!(
+        "lean revm against weft, {:?}, {} threads, units of {}; allocator {}; medians of {} pairs\n",
+        plan.mode,
+        plan.threads,
+        plan.unit_length,
+        allocator::NAME,
+        plan.repeat
+    );
+    println!("{}", table(&figures));
+    if let Some(path) = &arguments.json {
+        let json = serde_json::json!({
+            "allocator": allocator::NAME,
+            "mode": format!("{:?}", plan.mode),
+            "threads": plan.threads,
+            "unit_length": plan.unit_length,
+            "repeat": plan.repeat,
+            "blocks": figures,
+        });
+        std::fs::write(path, serde_json::to_string_pretty(&json)?)
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn table(figures: &[Figures]) -> Table {
+    let mut table = Table::new();
+    table.load_style(ASCII_MARKDOWN);
+    table.set_header([
+        "block",
+        "txs",
+        "Mgas",
+        "failed",
+        "lean ms",
+        "lean µs/tx",
+        "weft ms",
+        "speed-up",
+        "min..max",
+        "executions/tx",
+        "cores",
+        "core-µs/tx",
+        "lean MB",
+        "weft MB",
+    ]);
+    for row in figures {
+        let (middle, least, greatest) = row.speed_up;
+        table.add_row([
+            row.block.clone(),
+            row.transactions.to_string(),
+            format!("{:.1}", row.gas as f64 / 1e6),
+            row.failed.to_string(),
+            format!("{:.2}", row.lean.milliseconds),
+            format!("{:.2}", row.lean.milliseconds * 1e3 / row.transactions.max(1) as f64),
+            format!("{:.2}", row.weft.milliseconds),
+            format!("{middle:.2}"),
+            format!("{least:.2}..{greatest:.2}"),
+            format!("{:.3}", row.executions),
+            format!("{:.2}", row.weft.cores),
+            format!("{:.2}", row.weft.core_micros),
+            format!("{:.1}", row.lean.peak_bytes as f64 / 1e6),
+            format!("{:.1}", row.weft.peak_bytes as f64 / 1e6),
+        ]);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
