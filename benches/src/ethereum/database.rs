@@ -1,7 +1,5 @@
 //! The state below a block: everything in memory, read by all threads at once.
 
-use std::collections::BTreeMap;
-
 use revm::bytecode::Bytecode;
 use revm::database_interface::{DBErrorMarker, DatabaseRef};
 use revm::primitives::{Address, AddressMap, B256, B256Map, HashMap, StorageKeyMap, StorageValue, U256};
@@ -110,36 +108,4 @@ impl DatabaseRef for MemoryDatabase {
     fn block_hash_ref(&self, number: u64) -> Result<B256, MissingError> {
         self.block_hashes.get(&number).copied().ok_or(MissingError::BlockHash(number))
     }
-}
-
-/// An account after a block, without the caches and marks that depend on who executed it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChangedAccount {
-    /// Balance, nonce and the hash of the code; none where there is no account any more.
-    pub info: Option<(U256, u64, B256)>,
-    /// The slots that differ from the state below.
-    pub storage: BTreeMap<U256, U256>,
-}
-
-/// What a block changes in `database`, in a form that can be compared.
-///
-/// # Errors
-/// [`MissingError`] as the database gives it.
-pub fn changes(database: &MemoryDatabase, state: &EvmState) -> Result<BTreeMap<Address, ChangedAccount>, MissingError> {
-    let plain = |info: &AccountInfo| (info.balance, info.nonce, info.code_hash);
-    let mut changes = BTreeMap::new();
-    for (address, account) in state.iter().filter(|(_, account)| account.is_touched()) {
-        let gone = account.is_selfdestructed() || account.is_empty();
-        let info = (!gone).then(|| plain(&account.info));
-        let mut storage = BTreeMap::new();
-        for (&slot, value) in account.storage.iter().filter(|_| !gone) {
-            if database.storage_ref(*address, slot)? != value.present_value {
-                storage.insert(slot, value.present_value);
-            }
-        }
-        if info != database.basic_ref(*address)?.as_ref().map(plain) || !storage.is_empty() {
-            changes.insert(*address, ChangedAccount { info, storage });
-        }
-    }
-    Ok(changes)
 }

@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use revm::database_interface::DatabaseRef;
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 use weft_engine::{Config, Mode};
@@ -12,7 +13,7 @@ use weft_evm::sequential::{self, SequentialError};
 use weft_node::compare::median;
 
 use super::Block;
-use super::database::{MissingError, changes};
+use super::changes::changes;
 use super::weft::Weft;
 use crate::allocator;
 
@@ -31,7 +32,7 @@ pub struct Plan {
 
 /// Why there are no figures.
 #[derive(Debug, thiserror::Error)]
-pub enum MeasureError {
+pub enum MeasureError<E: std::error::Error + 'static> {
     /// A block is not executed.
     #[error("{block}, {side}: {source}")]
     Execute {
@@ -40,7 +41,7 @@ pub enum MeasureError {
         /// Who does not execute it.
         side: &'static str,
         /// Why.
-        source: SequentialError<MissingError>,
+        source: SequentialError<E>,
     },
     /// The state below cannot be read.
     #[error("{block}: {source}")]
@@ -48,7 +49,7 @@ pub enum MeasureError {
         /// The block.
         block: String,
         /// Why.
-        source: MissingError,
+        source: E,
     },
     /// Weft's result is not lean's.
     #[error("{block}: weft's {what} differ from revm's")]
@@ -118,7 +119,10 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, Cost) {
 ///
 /// # Errors
 /// [`MeasureError`], above all where weft's result is not lean's.
-pub fn measure(block: &Block, plan: &Plan) -> Result<Figures, MeasureError> {
+pub fn measure<DB>(block: &Block<DB>, plan: &Plan) -> Result<Figures, MeasureError<DB::Error>>
+where
+    DB: DatabaseRef<Error: std::error::Error + 'static> + Sync,
+{
     let weft = Weft::new(Config {
         mode: plan.mode,
         max_parallel_threads: plan.threads,
@@ -142,7 +146,8 @@ pub fn measure(block: &Block, plan: &Plan) -> Result<Figures, MeasureError> {
         });
     }
     let changes = |state| {
-        changes(&block.database, state).map_err(|source| MeasureError::Database { block: block.name.clone(), source })
+        changes(&block.database, block.env.cfg_env.spec, state)
+            .map_err(|source| MeasureError::Database { block: block.name.clone(), source })
     };
     let changed = changes(&expected.state)?;
     if changes(&got.state)? != changed {

@@ -6,6 +6,7 @@
 
 mod abi;
 pub mod artifacts;
+pub mod changes;
 pub mod database;
 mod erc20;
 pub mod genesis;

@@ -1,12 +1,12 @@
 //! The one place that knows how weft executes a block of Ethereum.
 
 use revm::context::result::ExecutionResult;
+use revm::database_interface::DatabaseRef;
 use revm::state::EvmState;
 use weft_engine::Config;
 use weft_evm::sequential::{self, SequentialError};
 
 use super::Block;
-use super::database::MissingError;
 
 /// What weft has made of a block.
 #[derive(Debug)]
@@ -29,7 +29,10 @@ impl Weft {
         Self { _config: config }
     }
 
-    pub(super) fn execute(&self, block: &Block) -> Result<Executed, SequentialError<MissingError>> {
+    pub(super) fn execute<DB>(&self, block: &Block<DB>) -> Result<Executed, SequentialError<DB::Error>>
+    where
+        DB: DatabaseRef<Error: std::error::Error + 'static> + Sync,
+    {
         let executed = sequential::execute(&block.env, &block.database, block.transactions.iter().cloned())?;
         let executions = executed.results.len() as u64;
         Ok(Executed { results: executed.results, state: executed.state, executions })

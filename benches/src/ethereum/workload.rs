@@ -19,13 +19,13 @@ const UNISWAP: usize = 6413;
 
 /// A block to execute, on the state below it.
 #[derive(Debug, Clone)]
-pub struct Block {
+pub struct Block<DB = MemoryDatabase> {
     /// Whose block it is.
     pub name: String,
     /// Fork and block.
     pub env: EvmEnv,
     /// The state below.
-    pub database: MemoryDatabase,
+    pub database: DB,
     /// In order.
     pub transactions: Vec<TxEnv>,
 }
