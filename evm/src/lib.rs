@@ -1,5 +1,20 @@
 //! Ethereum as a weft virtual machine: revm, unmodified, on the engine's multi-version memory.
 
+mod access;
+mod changes;
+mod commit;
+mod database;
+mod diff;
+mod journal;
+mod machine;
+mod parallel;
+mod reader;
 pub mod sequential;
+mod state;
+mod vm;
 
 pub use alloy_evm::EvmEnv;
+pub use diff::{AccountDiff, Basics, StateDiff};
+pub use parallel::{BlockChanges, ParallelError, ParallelEvm, ParallelExecuted};
+pub use state::{Identity, StateKey, StateValue};
+pub use vm::{EvmVm, TransactionOutput};

@@ -6,6 +6,8 @@ mod contracts;
 mod generate;
 mod genesis;
 mod names;
+mod replay;
+mod replay_report;
 mod rewards;
 mod run;
 mod summary;
@@ -40,6 +42,8 @@ enum Command {
     Conformance(conformance::Arguments),
     /// Measures sequential, batching and optimistic execution side by side
     Compare(compare::Arguments),
+    /// Replays Ethereum blocks in parallel, and checks them against their headers and sequential execution
+    Replay(replay::Arguments),
 }
 
 /// How blocks are executed.
@@ -61,6 +65,7 @@ pub(crate) fn run() -> Result<ExitCode, CliError> {
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
     }
 }
 

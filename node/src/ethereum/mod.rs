@@ -1,3 +1,10 @@
 //! Ethereum blocks from files: reading, replaying and checking them against their own headers.
 
+pub mod changes;
 pub mod file;
+pub mod input;
+pub mod paths;
+pub mod prestate;
+pub mod receipts;
+pub mod replay;
+pub mod system;

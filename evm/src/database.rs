@@ -1,0 +1,157 @@
+//! The database that revm's journal loads accounts from: the state as the running transaction finds it.
+
+use alloy_primitives::{Address, B256, U256};
+use revm::Database;
+use revm::bytecode::Bytecode;
+use revm::primitives::{B256Map, KECCAK_EMPTY};
+use revm::state::{AccountId, AccountInfo};
+
+use crate::access::{Ended, with_state};
+use crate::state::Identity;
+
+/// Codes that a worker remembers; past this number it forgets them all.
+const REMEMBERED_CODES: usize = 4096;
+
+/// From this use on a worker has a copy of a code of its own. revm counts references to code, several a call, and
+/// workers that count in one place hold each other up; but a copy has to be analysed anew.
+const USES_BEFORE_COPY: u32 = 32;
+
+/// Code that a worker has met.
+#[derive(Debug)]
+struct KnownCode {
+    code: Bytecode,
+    uses: u32,
+}
+
+/// What an account was when the transaction first looked at it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Loaded {
+    pub(crate) address: Address,
+    pub(crate) identity: Identity,
+    /// The balance that the journal was given. 0 as long as it is [deferred](Self::is_deferred).
+    pub(crate) balance: U256,
+    /// The nonce that the journal was given.
+    pub(crate) nonce: u64,
+    /// Neither balance nor nonce were read: the journal works with stand-ins, a balance of 0 and a nonce of 1. What is
+    /// paid to the account meanwhile is a credit that conflicts with nobody.
+    pub(crate) is_deferred: bool,
+}
+
+/// How the next account is to be loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loading {
+    /// With balance and nonce.
+    Whole,
+    /// Without them where nobody can tell the difference until they are asked for.
+    Deferred,
+}
+
+/// The state as the running transaction finds it.
+#[derive(Debug)]
+pub(crate) struct TransactionDatabase {
+    pub(crate) loading: Loading,
+    /// Whom the transaction itself pays: that account will not be empty, whatever it was.
+    pub(crate) paid: Option<Address>,
+    /// The accounts that the journal has loaded. [`AccountInfo::account_id`] counts from 0 here.
+    pub(crate) loaded: Vec<Loaded>,
+    /// From EIP-161 on an account that holds nothing is as good as absent.
+    pub(crate) clears_empty_accounts: bool,
+    /// Codes by their hash: what is found under a hash never changes.
+    codes: B256Map<KnownCode>,
+}
+
+impl TransactionDatabase {
+    pub(crate) fn new() -> Self {
+        Self {
+            loading: Loading::Whole,
+            paid: None,
+            loaded: Vec::new(),
+            clears_empty_accounts: true,
+            codes: B256Map::default(),
+        }
+    }
+
+    /// What is known of an account that the journal has loaded.
+    pub(crate) fn loaded(&self, info: &AccountInfo, address: Address) -> Option<usize> {
+        match info.account_id {
+            Some(id) => Some(id.get()),
+            // The journal keeps no number for accounts that did not exist.
+            None => self.loaded.iter().position(|loaded| loaded.address == address),
+        }
+    }
+
+    /// Whether the account can be used without its balance and nonce for now.
+    fn can_defer(&self, address: Address, identity: &Identity) -> bool {
+        match self.loading {
+            Loading::Whole => false,
+            Loading::Deferred if self.clears_empty_accounts => {
+                identity.is_surely_not_empty() || self.paid == Some(address)
+            }
+            // Before EIP-161 it matters whether the account exists, and not what it holds.
+            Loading::Deferred => identity.exists,
+        }
+    }
+}
+
+impl Database for TransactionDatabase {
+    type Error = Ended;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, Ended> {
+        let identity = with_state(|state| state.identity(address))?;
+        let is_deferred = self.can_defer(address, &identity);
+        let (balance, nonce) = if is_deferred {
+            (U256::ZERO, 1)
+        } else {
+            with_state(|state| Ok::<_, Ended>((state.balance(address)?, state.nonce(address)?)))?
+        };
+        let id = self.loaded.len();
+        self.loaded.push(Loaded { address, identity, balance, nonce, is_deferred });
+        let exists = identity.exists || is_deferred;
+        if !exists && balance.is_zero() && nonce == 0 {
+            return Ok(None);
+        }
+        let code = if identity.has_code() { None } else { Some(Bytecode::default()) };
+        Ok(Some(AccountInfo {
+            balance,
+            nonce,
+            code_hash: identity.code_hash,
+            account_id: AccountId::new(id),
+            code,
+            ..AccountInfo::default()
+        }))
+    }
+
+    fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, Ended> {
+        if hash == KECCAK_EMPTY {
+            return Ok(Bytecode::default());
+        }
+        if let Some(known) = self.codes.get_mut(&hash) {
+            known.uses = known.uses.saturating_add(1);
+            if known.uses == USES_BEFORE_COPY && known.code.is_legacy() {
+                known.code = Bytecode::new_legacy(known.code.original_bytes());
+            }
+            return Ok(known.code.clone());
+        }
+        let code = with_state(|state| state.code(hash))?;
+        if self.codes.len() >= REMEMBERED_CODES {
+            self.codes.clear();
+        }
+        self.codes.insert(hash, KnownCode { code: code.clone(), uses: 0 });
+        Ok(code)
+    }
+
+    fn storage(&mut self, address: Address, slot: U256) -> Result<U256, Ended> {
+        let loaded = self.loaded.iter().find(|loaded| loaded.address == address);
+        let generation = loaded.map_or(0, |loaded| loaded.identity.generation);
+        with_state(|state| state.slot(address, generation, slot))
+    }
+
+    fn storage_by_account_id(&mut self, address: Address, id: AccountId, slot: U256) -> Result<U256, Ended> {
+        let generation = self.loaded[id.get()].identity.generation;
+        with_state(|state| state.slot(address, generation, slot))
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, Ended> {
+        with_state(|state| state.block_hash(number))
+    }
+}

@@ -1,0 +1,87 @@
+//! The state before the block, from any revm database.
+
+use alloy_primitives::{Address, B256, U256};
+use parking_lot::RwLock;
+use revm::bytecode::Bytecode;
+use revm::database_interface::DatabaseRef;
+use revm::primitives::{HashMap, KECCAK_EMPTY};
+use revm::state::AccountInfo;
+use weft_storage::{StateReader, StorageError};
+
+use crate::state::{Identity, StateKey, StateValue};
+
+/// Reads keys from a revm database.
+pub(crate) struct DatabaseReader<'d, DB> {
+    db: &'d DB,
+    /// Code that came with an account. A database that gives it so need not find it by its hash.
+    codes: RwLock<HashMap<B256, Bytecode>>,
+}
+
+impl<'d, DB: DatabaseRef> DatabaseReader<'d, DB> {
+    pub(crate) fn new(db: &'d DB) -> Self {
+        Self { db, codes: RwLock::new(HashMap::default()) }
+    }
+
+    fn account(&self, address: Address) -> Result<Option<AccountInfo>, StorageError> {
+        self.db.basic_ref(address).map_err(|error| failed(format!("account {address}"), error))
+    }
+
+    fn identity(&self, info: AccountInfo) -> Identity {
+        let was_funded = !info.balance.is_zero() || info.nonce > 0;
+        // A hash of zero is revm's word for an account without code, too.
+        let code_hash = if info.code_hash.is_zero() { KECCAK_EMPTY } else { info.code_hash };
+        if code_hash != KECCAK_EMPTY
+            && let Some(code) = info.code
+            && !self.codes.read().contains_key(&code_hash)
+        {
+            self.codes.write().insert(code_hash, code);
+        }
+        Identity { code_hash, generation: 0, exists: true, was_funded }
+    }
+
+    fn code(&self, hash: &B256) -> Result<Bytecode, StorageError> {
+        if let Some(code) = self.codes.read().get(hash) {
+            return Ok(code.clone());
+        }
+        self.db.code_by_hash_ref(*hash).map_err(|error| failed(format!("code {hash}"), error))
+    }
+}
+
+fn failed(what: String, error: impl std::error::Error + Send + Sync + 'static) -> StorageError {
+    StorageError::backend("the revm database", format!("read {what}"), error)
+}
+
+/// The value of a number that is not kept where it is zero.
+fn unless_zero(number: U256, value: impl FnOnce(U256) -> StateValue) -> Option<StateValue> {
+    (!number.is_zero()).then(|| value(number))
+}
+
+impl<DB: DatabaseRef + Sync> StateReader<StateKey, StateValue> for DatabaseReader<'_, DB> {
+    fn read(&self, key: &StateKey) -> Result<Option<StateValue>, StorageError> {
+        Ok(match key {
+            StateKey::Balance(address) => {
+                self.account(*address)?.and_then(|info| unless_zero(info.balance, StateValue::Balance))
+            }
+            StateKey::Nonce(address) => {
+                self.account(*address)?.filter(|info| info.nonce > 0).map(|info| StateValue::Nonce(info.nonce))
+            }
+            StateKey::Identity(address) => {
+                self.account(*address)?.map(|info| StateValue::Identity(self.identity(info)))
+            }
+            StateKey::Slot(address, 0, slot) => {
+                let value = self.db.storage_ref(*address, *slot);
+                unless_zero(
+                    value.map_err(|error| failed(format!("slot {slot} of {address}"), error))?,
+                    StateValue::Slot,
+                )
+            }
+            // Created in this block: it begins empty.
+            StateKey::Slot(..) => None,
+            StateKey::Code(hash) => Some(StateValue::Code(self.code(hash)?)),
+            StateKey::BlockHash(number) => {
+                let hash = self.db.block_hash_ref(*number);
+                Some(StateValue::BlockHash(hash.map_err(|error| failed(format!("hash of block {number}"), error))?))
+            }
+        })
+    }
+}

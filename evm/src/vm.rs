@@ -1,0 +1,123 @@
+//! Ethereum as the engine's virtual machine.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use revm::context::TxEnv;
+use revm::context::result::{EVMError, ExecutionResult, InvalidTransaction};
+use revm::primitives::TxKind;
+use weft_engine::{Outcome, StateView, Stop, Touch, Vm};
+
+use crate::EvmEnv;
+use crate::access::{ViewAccess, provide_state};
+use crate::changes::{self, NotApplied};
+use crate::machine::with_machine;
+use crate::state::{StateKey, StateValue};
+
+/// Numbers the blocks of this process, so that a thread knows whether its machine is set up for the one at hand.
+static NEXT_BLOCK: AtomicU64 = AtomicU64::new(0);
+
+/// What became of a transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TransactionOutput {
+    /// It is part of the block, whether it succeeded, reverted or halted.
+    Executed(ExecutionResult),
+    /// It is invalid.
+    Invalid(InvalidTransaction),
+    /// The block's header or the configuration does not allow an execution.
+    Impossible(String),
+}
+
+/// The EVM with the rules and the environment of one block.
+#[derive(Debug)]
+pub struct EvmVm {
+    env: EvmEnv,
+    block: u64,
+}
+
+impl EvmVm {
+    /// The EVM for the block with this environment.
+    #[must_use]
+    pub fn new(env: EvmEnv) -> Self {
+        // Relaxed: only that no two calls get one number matters.
+        Self { env, block: NEXT_BLOCK.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// The environment of the block.
+    #[must_use]
+    pub fn env(&self) -> &EvmEnv {
+        &self.env
+    }
+}
+
+impl Vm for EvmVm {
+    type Transaction = TxEnv;
+    type Key = StateKey;
+    type Value = StateValue;
+    type Output = TransactionOutput;
+
+    fn execute<S: StateView<StateKey, StateValue>>(
+        &self,
+        transaction: &TxEnv,
+        state: &mut S,
+    ) -> Result<Outcome<TransactionOutput>, Stop> {
+        let mut view = ViewAccess::new(state);
+        let outcome = with_machine(self.block, &self.env, |machine| {
+            let mut is_exact = false;
+            loop {
+                let executed = provide_state(&mut view, || machine.run(transaction, is_exact));
+                if view.is_stopped() {
+                    machine.journal().inner.state.clear();
+                    return None;
+                }
+                // Whatever revm has made of a payment that was too much to be deferred is void.
+                if machine.journal().has_overflowed && !is_exact {
+                    machine.journal().inner.state.clear();
+                    is_exact = true;
+                    continue;
+                }
+                let result = match executed {
+                    Ok(result) => result,
+                    Err(error) => {
+                        machine.journal().inner.state.clear();
+                        return Some(Outcome::rejected(match error {
+                            EVMError::Transaction(invalid) => TransactionOutput::Invalid(invalid),
+                            other => TransactionOutput::Impossible(other.to_string()),
+                        }));
+                    }
+                };
+                let checkpoint = view.checkpoint();
+                match changes::apply(machine.journal(), &mut view) {
+                    Ok(()) => {
+                        let gas_used = result.tx_gas_used();
+                        return Some(Outcome::applied(TransactionOutput::Executed(result), gas_used));
+                    }
+                    Err(NotApplied::Overflow) if !is_exact => {
+                        is_exact = true;
+                        if view.rollback(checkpoint).is_err() {
+                            return None;
+                        }
+                    }
+                    // An exact execution makes no credits.
+                    Err(NotApplied::Overflow | NotApplied::Ended) => return None,
+                }
+            }
+        });
+        match (outcome, view.into_stop()) {
+            (_, Some(stop)) => Err(stop),
+            (Some(outcome), None) => Ok(outcome),
+            (None, None) => Ok(Outcome::rejected(TransactionOutput::Impossible(
+                "a fee overflows the balance of the fee recipient".to_owned(),
+            ))),
+        }
+    }
+
+    fn footprint(&self, transaction: &TxEnv, declare: &mut dyn FnMut(StateKey, Touch)) {
+        declare(StateKey::Nonce(transaction.caller), Touch::Write);
+        declare(StateKey::Balance(transaction.caller), Touch::Write);
+        if let TxKind::Call(to) = transaction.kind
+            && !transaction.value.is_zero()
+        {
+            declare(StateKey::Balance(to), Touch::Add);
+        }
+    }
+}
