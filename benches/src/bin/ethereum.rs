@@ -10,9 +10,10 @@ use clap::{Parser, ValueEnum};
 use comfy_table::presets::ASCII_MARKDOWN;
 use comfy_table::{CellAlignment, Table};
 use weft_benches::allocator::{self, Allocator};
-use weft_benches::ethereum::Workload;
 use weft_benches::ethereum::measure::{Figures, Plan, measure};
+use weft_benches::ethereum::{Workload, mainnet};
 use weft_engine::Mode;
+use weft_node::compare::median;
 
 #[global_allocator]
 static ALLOCATOR: Allocator = allocator::ALLOCATOR;
@@ -40,6 +41,15 @@ struct Arguments {
     /// Consecutive transactions that weft schedules as one
     #[arg(long, default_value_t = 1)]
     unit_length: usize,
+    /// Weft's changes are made into revm's state maps as well, and that is counted
+    #[arg(long)]
+    evm_state: bool,
+    /// Instead of the workloads the Ethereum blocks of this folder
+    #[arg(long, conflicts_with_all = ["workloads", "txs", "scale", "seed"])]
+    blocks: Option<PathBuf>,
+    /// So many consecutive blocks of the folder are merged into one
+    #[arg(long, default_value_t = 1, requires = "blocks")]
+    merge: usize,
     /// Seed of the workloads
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -67,15 +77,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             Path::Auto => Mode::Auto,
         },
         unit_length: arguments.unit_length.max(1),
+        evm_state: arguments.evm_state,
     };
-    let all = Workload::value_variants();
-    let workloads = if arguments.workloads.is_empty() { all } else { &arguments.workloads };
-    let mut figures = Vec::new();
-    for workload in workloads {
-        let scaled = (workload.field_size() as f64 * arguments.scale).ceil() as usize;
-        let block = workload.block(arguments.txs.unwrap_or(scaled), arguments.seed)?;
-        figures.push(measure(&block, &plan)?);
-    }
+    let figures = match &arguments.blocks {
+        Some(folder) => mainnet(folder, arguments.merge, &plan)?,
+        None => workloads(&arguments, &plan)?,
+    };
     println!(
         "lean revm against weft, {:?}, {} threads, units of {}; allocator {}; medians of {} pairs\n",
         plan.mode,
@@ -85,6 +92,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         plan.repeat
     );
     println!("{}", table(&figures));
+    if arguments.blocks.is_some() {
+        println!("\n{}", summary(&figures));
+    }
     if let Some(path) = &arguments.json {
         let json = serde_json::json!({
             "allocator": allocator::NAME,
@@ -98,6 +108,48 @@ fn main() -> Result<(), Box<dyn Error>> {
             .map_err(|error| format!("{}: {error}", path.display()))?;
     }
     Ok(())
+}
+
+fn workloads(arguments: &Arguments, plan: &Plan) -> Result<Vec<Figures>, Box<dyn Error>> {
+    let all = Workload::value_variants();
+    let workloads = if arguments.workloads.is_empty() { all } else { &arguments.workloads };
+    let mut figures = Vec::new();
+    for workload in workloads {
+        let scaled = (workload.field_size() as f64 * arguments.scale).ceil() as usize;
+        let block = workload.block(arguments.txs.unwrap_or(scaled), arguments.seed)?;
+        figures.push(measure(&block, plan)?);
+    }
+    Ok(figures)
+}
+
+fn mainnet(folder: &std::path::Path, merge: usize, plan: &Plan) -> Result<Vec<Figures>, Box<dyn Error>> {
+    let mut figures = Vec::new();
+    for files in mainnet::files(folder, merge)? {
+        match mainnet::read(&files)? {
+            Some(block) if !block.transactions.is_empty() => figures.push(measure(&block, plan)?),
+            _ => {}
+        }
+    }
+    if figures.is_empty() {
+        let what = if merge > 1 { format!("{merge} consecutive blocks of one fork") } else { "block".to_owned() };
+        return Err(format!("{}: no {what} with transactions", folder.display()).into());
+    }
+    Ok(figures)
+}
+
+/// All blocks together.
+fn summary(figures: &[Figures]) -> String {
+    let sum = |of: &dyn Fn(&Figures) -> f64| figures.iter().map(of).sum::<f64>();
+    let (lean, weft) = (sum(&|row| row.lean.milliseconds), sum(&|row| row.weft.milliseconds));
+    let speed_ups = figures.iter().map(|row| row.speed_up.0);
+    format!(
+        "{} blocks: lean {lean:.1} ms, weft {weft:.1} ms: {:.2} times as fast; by block {:.2} to {:.2}, middle {:.2}",
+        figures.len(),
+        lean / weft,
+        speed_ups.clone().fold(f64::INFINITY, f64::min),
+        speed_ups.clone().fold(0.0, f64::max),
+        median(speed_ups.collect()),
+    )
 }
 
 fn table(figures: &[Figures]) -> Table {

@@ -103,8 +103,8 @@ pub fn read(files: &[(u64, PathBuf)]) -> Result<Option<Block<Prestate>>, Mainnet
     }
     let input = input(merged)?;
     let all: Vec<TxEnv> = input.transactions.into_iter().chain(transactions).collect();
-    let transactions = valid(&input.env, &input.prestate, &all)
-        .map_err(|source| MainnetError::Merge { block: first, source })?;
+    let transactions =
+        valid(&input.env, &input.prestate, &all).map_err(|source| MainnetError::Merge { block: first, source })?;
     let last = others.last().map_or(first, |file| file.0);
     let left_out = match all.len() - transactions.len() {
         0 => String::new(),
@@ -137,11 +137,7 @@ fn absorb(merged: &mut BlockFile, later: BlockFile) {
 }
 
 /// The transactions that are valid one after another.
-fn valid(
-    env: &EvmEnv,
-    database: &Prestate,
-    transactions: &[TxEnv],
-) -> Result<Vec<TxEnv>, EVMError<PrestateError>> {
+fn valid(env: &EvmEnv, database: &Prestate, transactions: &[TxEnv]) -> Result<Vec<TxEnv>, EVMError<PrestateError>> {
     let mut evm = Context::mainnet()
         .with_db(WrapDatabaseRef(database))
         .with_cfg(env.cfg_env.clone())

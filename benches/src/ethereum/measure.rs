@@ -1,20 +1,18 @@
 //! Lean revm and weft on one block, side by side.
 //!
 //! *Lean* is revm's own journal as the only cache, results kept, nothing cloned. Both sides end with all results and
-//! the state after the block in memory. Their runs alternate, so that a slow moment of the machine hits both.
+//! the changes of the block in memory: lean's are what the journal holds, weft's are sorted and only what differs. Their
+//! runs alternate, so that a slow moment of the machine hits both.
 
 use std::time::{Duration, Instant};
 
-use revm::database_interface::DatabaseRef;
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
-use weft_engine::{Config, Mode};
-use weft_evm::sequential::{self, SequentialError};
+use weft_engine::{Config, Metrics, Mode};
 use weft_node::compare::median;
 
 use super::Block;
-use super::changes::changes;
-use super::weft::Weft;
+use super::weft::{Database, ExecuteError, Weft, lean, lean_diff};
 use crate::allocator;
 
 /// How to measure.
@@ -28,35 +26,27 @@ pub struct Plan {
     pub mode: Mode,
     /// Consecutive transactions that weft schedules as one.
     pub unit_length: usize,
+    /// Whether weft's changes are made into revm's state maps, too, and that is counted.
+    pub evm_state: bool,
 }
 
 /// Why there are no figures.
 #[derive(Debug, thiserror::Error)]
 pub enum MeasureError<E: std::error::Error + 'static> {
     /// A block is not executed.
-    #[error("{block}, {side}: {source}")]
+    #[error("{block}: {source}")]
     Execute {
         /// The block.
         block: String,
-        /// Who does not execute it.
-        side: &'static str,
-        /// Why.
-        source: SequentialError<E>,
-    },
-    /// The state below cannot be read.
-    #[error("{block}: {source}")]
-    Database {
-        /// The block.
-        block: String,
-        /// Why.
-        source: E,
+        /// Who does not execute it, and why.
+        source: ExecuteError<E>,
     },
     /// Weft's result is not lean's.
-    #[error("{block}: weft's {what} differ from revm's")]
+    #[error("{block}: weft and revm differ: {what}")]
     Differs {
         /// The block.
         block: String,
-        /// Results or changes, and where.
+        /// Where.
         what: String,
     },
 }
@@ -119,56 +109,28 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, Cost) {
 ///
 /// # Errors
 /// [`MeasureError`], above all where weft's result is not lean's.
-pub fn measure<DB>(block: &Block<DB>, plan: &Plan) -> Result<Figures, MeasureError<DB::Error>>
-where
-    DB: DatabaseRef<Error: std::error::Error + 'static> + Sync,
-{
-    let weft = Weft::new(Config {
+pub fn measure<DB: Database>(block: &Block<DB>, plan: &Plan) -> Result<Figures, MeasureError<DB::Error>> {
+    let config = Config {
         mode: plan.mode,
         max_parallel_threads: plan.threads,
         unit_length: plan.unit_length,
         ..Config::default()
-    });
-    let failed = |side| move |source| MeasureError::Execute { block: block.name.clone(), side, source };
-    let lean = |transactions| sequential::execute(&block.env, &block.database, transactions).map_err(failed("lean"));
-    let parallel = || weft.execute(block).map_err(failed("weft"));
-
-    let transactions = block.transactions.clone();
-    let (expected, lean_peak) = allocator::peak(|| lean(transactions));
-    let (got, weft_peak) = allocator::peak(parallel);
-    let (expected, got) = (expected?, got?);
-    if let Some(index) =
-        (0..expected.results.len()).find(|&index| expected.results.get(index) != got.results.get(index))
-    {
-        return Err(MeasureError::Differs {
-            block: block.name.clone(),
-            what: format!("results of transaction {index}"),
-        });
-    }
-    let changes = |state| {
-        changes(&block.database, block.env.cfg_env.spec, state)
-            .map_err(|source| MeasureError::Database { block: block.name.clone(), source })
     };
-    let changed = changes(&expected.state)?;
-    if changes(&got.state)? != changed {
-        return Err(MeasureError::Differs { block: block.name.clone(), what: "changes".to_owned() });
-    }
-    let gas = expected.results.iter().map(|result| result.tx_gas_used()).sum();
-    let unsuccessful = expected.results.iter().filter(|result| !result.is_success()).count();
-    let size = (changed.len(), changed.values().map(|account| account.storage.len()).sum());
-    drop((expected, got, changed));
-
+    let weft = Weft::new(config, plan.evm_state);
+    let failed = |source| MeasureError::Execute { block: block.name.clone(), source };
+    let checked = check(block, &weft)?;
     let (mut lean_costs, mut weft_costs, mut executions) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..plan.repeat.max(1) * 2 {
         // Who is first alternates as well.
         if (round + round / 2) % 2 == 0 {
             let transactions = block.transactions.clone();
-            let (executed, cost) = timed(|| lean(transactions));
-            executed?;
+            let (executed, cost) = timed(|| lean(block, transactions));
+            drop(executed.map_err(failed)?);
             lean_costs.push(cost);
         } else {
-            let (executed, cost) = timed(parallel);
-            executions.push(executed?.executions as f64);
+            let (executed, cost) = timed(|| weft.execute(block));
+            let executed = executed.map_err(failed)?;
+            executions.push(executions_of(&executed.metrics, plan.unit_length));
             weft_costs.push(cost);
         }
     }
@@ -187,12 +149,53 @@ where
     Ok(Figures {
         block: block.name.clone(),
         transactions: block.transactions.len(),
-        gas,
-        failed: unsuccessful,
-        changes: size,
-        lean: side(&lean_costs, lean_peak),
-        weft: side(&weft_costs, weft_peak),
+        gas: checked.gas,
+        failed: checked.failed,
+        changes: checked.changes,
+        lean: side(&lean_costs, checked.peaks[0]),
+        weft: side(&weft_costs, checked.peaks[1]),
         speed_up: (median(ratios), least, greatest),
-        executions: median(executions) / count,
+        executions: median(executions),
     })
+}
+
+/// What the first run of each side shows.
+struct Checked {
+    gas: u64,
+    failed: usize,
+    changes: (usize, usize),
+    /// Lean's and weft's.
+    peaks: [usize; 2],
+}
+
+/// Both sides once, with memory counted; they must agree.
+fn check<DB: Database>(block: &Block<DB>, weft: &Weft) -> Result<Checked, MeasureError<DB::Error>> {
+    let failed = |source| MeasureError::Execute { block: block.name.clone(), source };
+    let differs = |what| MeasureError::Differs { block: block.name.clone(), what };
+    let transactions = block.transactions.clone();
+    let (expected, lean_peak) = allocator::peak(|| lean(block, transactions));
+    let expected = expected.map_err(failed)?;
+    let (got, weft_peak) = allocator::peak(|| weft.execute(block));
+    let got = got.map_err(failed)?;
+    let count = expected.results.len().max(got.results.len());
+    if let Some(index) = (0..count).find(|&index| expected.results.get(index) != got.results.get(index)) {
+        return Err(differs(format!("result of transaction {index}")));
+    }
+    let diff = lean_diff(block, &expected).map_err(failed)?;
+    let got = Weft::diff(block, &got).map_err(failed)?;
+    if let Some(difference) = diff.first_difference(&got) {
+        return Err(differs(difference));
+    }
+    Ok(Checked {
+        gas: expected.results.iter().map(|result| result.tx_gas_used()).sum(),
+        failed: expected.results.iter().filter(|result| !result.is_success()).count(),
+        changes: (diff.accounts.len(), diff.accounts.values().map(|account| account.slots.len()).sum()),
+        peaks: [lean_peak, weft_peak],
+    })
+}
+
+/// Executions a transaction, those without speculation included.
+fn executions_of<K>(metrics: &Metrics<K>, unit_length: usize) -> f64 {
+    let speculative = metrics.executions * unit_length as u64;
+    (speculative + metrics.sequential_transactions) as f64 / metrics.transactions.max(1) as f64
 }

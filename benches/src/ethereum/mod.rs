@@ -6,11 +6,11 @@
 
 mod abi;
 pub mod artifacts;
-pub mod changes;
 pub mod database;
 mod erc20;
 pub mod genesis;
 mod hybrid;
+pub mod mainnet;
 pub mod measure;
 mod people;
 mod raw;
