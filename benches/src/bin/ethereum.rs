@@ -1,10 +1,11 @@
 //! Prints, for the blocks by which the parallel-EVM field compares, what weft gains over lean revm; with `--json FILE`
 //! also as JSON. `benches/install-contracts` first.
 
-#![expect(clippy::print_stdout, reason = "a report prints")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a report prints")]
 
 use std::error::Error;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use comfy_table::presets::ASCII_MARKDOWN;
@@ -67,8 +68,19 @@ enum Path {
     Auto,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("ethereum: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether both sides executed every block, with the same result.
+fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let plan = Plan {
         threads: arguments.threads.max(1),
         repeat: arguments.repeat,
@@ -79,9 +91,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         unit_length: arguments.unit_length.max(1),
         evm_state: arguments.evm_state,
     };
-    let figures = match &arguments.blocks {
+    let (figures, failures) = match &arguments.blocks {
         Some(folder) => mainnet(folder, arguments.merge, &plan)?,
-        None => workloads(&arguments, &plan)?,
+        None => workloads(arguments, &plan)?,
     };
     println!(
         "lean revm against weft, {:?}, {} threads, units of {}; allocator {}; medians of {} pairs\n",
@@ -107,34 +119,47 @@ fn main() -> Result<(), Box<dyn Error>> {
         std::fs::write(path, serde_json::to_string_pretty(&json)?)
             .map_err(|error| format!("{}: {error}", path.display()))?;
     }
-    Ok(())
+    for failure in &failures {
+        eprintln!("{failure}");
+    }
+    Ok(failures.is_empty())
 }
 
-fn workloads(arguments: &Arguments, plan: &Plan) -> Result<Vec<Figures>, Box<dyn Error>> {
+/// What was measured, and which blocks could not be.
+type Measured = (Vec<Figures>, Vec<String>);
+
+fn add<E: Error>(measured: &mut Measured, block: Result<Figures, E>) {
+    match block {
+        Ok(figures) => measured.0.push(figures),
+        Err(error) => measured.1.push(error.to_string()),
+    }
+}
+
+fn workloads(arguments: &Arguments, plan: &Plan) -> Result<Measured, Box<dyn Error>> {
     let all = Workload::value_variants();
     let workloads = if arguments.workloads.is_empty() { all } else { &arguments.workloads };
-    let mut figures = Vec::new();
+    let mut measured = Measured::default();
     for workload in workloads {
         let scaled = (workload.field_size() as f64 * arguments.scale).ceil() as usize;
         let block = workload.block(arguments.txs.unwrap_or(scaled), arguments.seed)?;
-        figures.push(measure(&block, plan)?);
+        add(&mut measured, measure(&block, plan));
     }
-    Ok(figures)
+    Ok(measured)
 }
 
-fn mainnet(folder: &std::path::Path, merge: usize, plan: &Plan) -> Result<Vec<Figures>, Box<dyn Error>> {
-    let mut figures = Vec::new();
+fn mainnet(folder: &std::path::Path, merge: usize, plan: &Plan) -> Result<Measured, Box<dyn Error>> {
+    let mut measured = Measured::default();
     for files in mainnet::files(folder, merge)? {
         match mainnet::read(&files)? {
-            Some(block) if !block.transactions.is_empty() => figures.push(measure(&block, plan)?),
+            Some(block) if !block.transactions.is_empty() => add(&mut measured, measure(&block, plan)),
             _ => {}
         }
     }
-    if figures.is_empty() {
+    if measured.0.is_empty() && measured.1.is_empty() {
         let what = if merge > 1 { format!("{merge} consecutive blocks of one fork") } else { "block".to_owned() };
         return Err(format!("{}: no {what} with transactions", folder.display()).into());
     }
-    Ok(figures)
+    Ok(measured)
 }
 
 /// All blocks together.
