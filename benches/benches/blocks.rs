@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use weft_benches::{WORKLOADS, block_sizes};
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use weft_benches::{WORKLOADS, block_sizes, ethereum};
 use weft_engine::{Config, Mode, WorkerPool};
+use weft_evm::{ParallelEvm, sequential};
 use weft_ledger::rules::LedgerConfig;
 use weft_ledger::{Hash, SignedTransaction};
 use weft_node::chain::SnapshotReader;
@@ -60,5 +61,29 @@ fn blocks(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, blocks);
+/// Ethereum on both sides, on blocks that need no contracts; `ethereum` measures all of them in full size.
+fn ethereum_blocks(criterion: &mut Criterion) {
+    let config = Config { mode: Mode::Optimistic, max_parallel_threads: 2, ..Config::default() };
+    let weft = ParallelEvm::new(config);
+    for workload in [ethereum::Workload::RawIndependent, ethereum::Workload::RawChain] {
+        let block = workload.block(1000, 1).expect("ether needs no contracts");
+        let mut group = criterion.benchmark_group(format!("ethereum/{workload}"));
+        group.throughput(Throughput::Elements(1000)).sample_size(20);
+        group.bench_function("lean", |bencher| {
+            bencher.iter_batched(
+                || block.transactions.clone(),
+                |transactions| sequential::execute(&block.env, &block.database, transactions).expect("all are valid"),
+                BatchSize::LargeInput,
+            );
+        });
+        group.bench_function("weft-2", |bencher| {
+            bencher.iter_with_large_drop(|| {
+                weft.execute(&block.env, &block.database, &block.transactions).expect("all are valid")
+            });
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, blocks, ethereum_blocks);
 criterion_main!(benches);

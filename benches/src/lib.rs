@@ -3,6 +3,9 @@
 //! `cargo run --release -p weft-benches --bin report` measures all of them side by side and prints one table;
 //! `cargo bench -p weft-benches` runs criterion over the same executors, for comparing two versions of the code.
 
+pub mod allocator;
+pub mod ethereum;
+
 pub use weft_node::workload::REPORTED as WORKLOADS;
 
 use weft_node::workload::Workload;

@@ -21,7 +21,7 @@ pub(crate) trait Access {
     fn holdings(&mut self, address: Address) -> Result<Holdings, Ended>;
     fn identity(&mut self, address: Address) -> Result<Identity, Ended>;
     fn slot(&mut self, address: Address, generation: u32, slot: U256) -> Result<U256, Ended>;
-    fn code(&mut self, hash: B256) -> Result<Bytecode, Ended>;
+    fn code(&mut self, hash: B256, is_deployed: bool) -> Result<Bytecode, Ended>;
     fn block_hash(&mut self, number: u64) -> Result<B256, Ended>;
 }
 
@@ -125,8 +125,9 @@ impl<S: StateView<StateKey, StateValue>> Access for ViewAccess<'_, S> {
         })
     }
 
-    fn code(&mut self, hash: B256) -> Result<Bytecode, Ended> {
-        Ok(match self.read(&StateKey::Code(hash))? {
+    fn code(&mut self, hash: B256, is_deployed: bool) -> Result<Bytecode, Ended> {
+        let key = if is_deployed { StateKey::DeployedCode(hash) } else { StateKey::Code(hash) };
+        Ok(match self.read(&key)? {
             Some(StateValue::Code(code)) => code,
             _ => Bytecode::default(),
         })

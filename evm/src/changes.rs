@@ -89,6 +89,7 @@ fn apply_account<S: StateView<StateKey, StateValue>>(
         code_hash,
         // A created account begins with empty storage.
         generation: was.generation + u32::from(account.is_created()),
+        is_deployed: code_hash != KECCAK_EMPTY && (was.is_deployed || code_hash != was.code_hash),
         // From EIP-161 on, whether it exists follows from what it holds, and is written down only with the rest.
         exists: was.exists || !clears || account.is_created() || code_hash != KECCAK_EMPTY,
         was_funded: was.was_funded,
@@ -97,7 +98,7 @@ fn apply_account<S: StateView<StateKey, StateValue>>(
         && identity.code_hash != was.code_hash
         && let Some(code) = &info.code
     {
-        view.set(StateKey::Code(identity.code_hash), Some(StateValue::Code(code.clone())));
+        view.set(StateKey::DeployedCode(identity.code_hash), Some(StateValue::Code(code.clone())));
     }
     if identity != was {
         view.set(StateKey::Identity(address), Some(StateValue::Identity(identity)));

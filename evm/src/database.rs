@@ -107,14 +107,14 @@ impl Database for TransactionDatabase {
         if !identity.exists && holdings.is_empty() {
             return Ok(None);
         }
-        let code = if identity.has_code() { None } else { Some(Bytecode::default()) };
         Ok(Some(AccountInfo {
             balance: holdings.balance,
             nonce: holdings.nonce,
             code_hash: identity.code_hash,
             account_id: AccountId::new(id),
-            code,
-            ..AccountInfo::default()
+            // Not even the empty code, which all threads share and count references to: the journal asks where it needs
+            // it.
+            code: None,
         }))
     }
 
@@ -129,7 +129,9 @@ impl Database for TransactionDatabase {
             }
             return Ok(known.code.clone());
         }
-        let code = with_state(|state| state.code(hash))?;
+        let is_deployed =
+            self.loaded.iter().any(|loaded| loaded.identity.is_deployed && loaded.identity.code_hash == hash);
+        let code = with_state(|state| state.code(hash, is_deployed))?;
         if code.is_empty() {
             // The account was read from an execution that is undone by now, and its code was made there. What comes of
             // this will not be valid, and must not be remembered: under this hash there is other code.

@@ -92,8 +92,9 @@ impl StateDiff {
             let basics = Basics::from(&account.info);
             // An account that was destroyed and then loaded by a later transaction begins anew there.
             let is_gone = account.is_selfdestructed_locally() || (clears && basics.is_empty());
-            let was_never_made = !clears && account.is_loaded_as_not_existing() && !account.is_created();
-            let after = (!is_gone && !(was_never_made && basics.is_empty())).then_some(basics);
+            let is_absent =
+                !clears && account.is_loaded_as_not_existing() && !account.is_created() && basics.is_empty();
+            let after = (!is_gone && !is_absent).then_some(basics);
             let is_wiped = account.is_selfdestructed() || account.is_created();
             let slots = account.storage.iter().map(|(slot, value)| (*slot, value.present_value));
             diff.insert(db, *address, after, is_wiped, slots)?;

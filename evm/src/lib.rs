@@ -12,6 +12,7 @@ mod parallel;
 mod reader;
 pub mod sequential;
 mod state;
+mod transfer;
 mod vm;
 
 pub use alloy_evm::EvmEnv;

@@ -9,10 +9,10 @@ use revm::context::result::{EVMError, ExecutionResult, HaltReason};
 use revm::context::{BlockEnv, CfgEnv, Evm, LocalContext, TxEnv};
 use revm::context_interface::{Block, Cfg, JournalTr, Transaction};
 use revm::handler::instructions::EthInstructions;
-use revm::handler::{EthFrame, EthPrecompiles, EvmTr, FrameResult, Handler};
+use revm::handler::{EthFrame, EthPrecompiles, EvmTr, FrameResult, Handler, PrecompileProvider};
 use revm::interpreter::instructions::{contract, gas_table_spec, host, instruction_table};
 use revm::interpreter::interpreter::EthInterpreter;
-use revm::interpreter::{Instruction, InstructionContext, InstructionExecResult};
+use revm::interpreter::{InitialAndFloorGas, Instruction, InstructionContext, InstructionExecResult};
 use revm::primitives::TxKind;
 use revm::primitives::hardfork::SpecId;
 
@@ -159,6 +159,28 @@ impl Machine {
         context.journaled_state.begin(Self::paid(tx, spec), is_exact);
         context.tx.clone_from(tx);
         WeftHandler.run(&mut self.evm)
+    }
+
+    /// The block's header, as far as the machine knows it.
+    pub(crate) fn block(&self) -> &BlockEnv {
+        &self.evm.ctx.block
+    }
+
+    /// The chain's rules.
+    pub(crate) fn cfg(&self) -> &CfgEnv {
+        &self.evm.ctx.cfg
+    }
+
+    /// Whether there is a precompile at an address.
+    pub(crate) fn is_precompile(&self, address: &Address) -> bool {
+        PrecompileProvider::<MachineContext>::contains(&self.evm.precompiles, address)
+    }
+
+    /// The gas that a transaction uses before anything runs. `None` where it is invalid by its own fields.
+    pub(crate) fn initial_gas(&mut self, tx: &TxEnv) -> Option<InitialAndFloorGas> {
+        self.evm.ctx.tx.clone_from(tx);
+        WeftHandler.validate_env(&mut self.evm).ok()?;
+        WeftHandler.validate_initial_tx_gas(&mut self.evm).ok()
     }
 
     /// What the last transaction has loaded and changed.

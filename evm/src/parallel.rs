@@ -184,11 +184,11 @@ impl BlockChanges {
                     let value = if let Some(StateValue::Slot(value)) = value { *value } else { U256::ZERO };
                     accounts.entry(*address).or_default().slots.push((*generation, *slot, value));
                 }
-                (StateKey::Code(hash), Some(StateValue::Code(code))) => {
+                (StateKey::DeployedCode(hash), Some(StateValue::Code(code))) => {
                     codes.insert(*hash, code.clone());
                 }
                 // Neither is ever removed, nor written otherwise.
-                (StateKey::Code(_) | StateKey::BlockHash(_), _) => {}
+                (StateKey::Code(_) | StateKey::DeployedCode(_) | StateKey::BlockHash(_), _) => {}
             }
         }
         (accounts, codes)
@@ -211,7 +211,7 @@ impl BlockChanges {
     /// New code, by its hash.
     pub fn codes(&self) -> impl Iterator<Item = (B256, &Bytecode)> + '_ {
         self.changes.iter().filter_map(|(key, value)| match (key, value) {
-            (StateKey::Code(hash), Some(StateValue::Code(code))) => Some((*hash, code)),
+            (StateKey::DeployedCode(hash), Some(StateValue::Code(code))) => Some((*hash, code)),
             _ => None,
         })
     }

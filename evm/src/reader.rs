@@ -36,7 +36,7 @@ impl<'d, DB: DatabaseRef> DatabaseReader<'d, DB> {
         {
             self.codes.write().insert(code_hash, code);
         }
-        Identity { code_hash, generation: 0, exists: true, was_funded }
+        Identity { code_hash, generation: 0, is_deployed: false, exists: true, was_funded }
     }
 
     fn code(&self, hash: &B256) -> Result<Bytecode, StorageError> {
@@ -74,6 +74,8 @@ impl<DB: DatabaseRef + Sync> StateReader<StateKey, StateValue> for DatabaseReade
             }
             // Created in this block: it begins empty.
             StateKey::Slot(..) => None,
+            // Deployed in this block: not a matter of the database.
+            StateKey::DeployedCode(_) => None,
             StateKey::Code(hash) => Some(StateValue::Code(self.code(hash)?)),
             StateKey::BlockHash(number) => {
                 let hash = self.db.block_hash_ref(*number);

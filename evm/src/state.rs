@@ -21,8 +21,10 @@ pub enum StateKey {
     Identity(Address),
     /// A storage slot of an account, in one generation of the account.
     Slot(Address, u32, U256),
-    /// Code by its hash. What is found under a hash never changes.
+    /// Code from before the block, by its hash. Never changes.
     Code(B256),
+    /// Code that the block deploys, by its hash. What is found under a hash never changes.
+    DeployedCode(B256),
     /// The hash of an ancestor block, by its number. Never changes.
     BlockHash(u64),
 }
@@ -34,6 +36,8 @@ pub struct Identity {
     pub code_hash: B256,
     /// How often the account was created or destroyed in this block. Every time its storage begins empty.
     pub generation: u32,
+    /// Whether the code was deployed, or delegated to (EIP-7702), in this block.
+    pub is_deployed: bool,
     /// Whether the account is in the state trie. From EIP-161 on this matters for accounts only that hold nothing;
     /// any other account exists.
     pub exists: bool,
@@ -44,8 +48,13 @@ pub struct Identity {
 
 impl Identity {
     /// An account that is not there and never was.
-    pub const ABSENT: Self =
-        Self { code_hash: revm::primitives::KECCAK_EMPTY, generation: 0, exists: false, was_funded: false };
+    pub const ABSENT: Self = Self {
+        code_hash: revm::primitives::KECCAK_EMPTY,
+        generation: 0,
+        is_deployed: false,
+        exists: false,
+        was_funded: false,
+    };
 
     /// Whether the account has code.
     #[must_use]

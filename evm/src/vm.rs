@@ -8,10 +8,11 @@ use revm::primitives::TxKind;
 use weft_engine::{Outcome, StateView, Stop, Touch, Vm};
 
 use crate::EvmEnv;
-use crate::access::{ViewAccess, provide_state};
+use crate::access::{Ended, ViewAccess, provide_state};
 use crate::changes::{self, NotApplied};
 use crate::machine::with_machine;
 use crate::state::{StateKey, StateValue};
+use crate::transfer;
 
 /// Numbers the blocks of this process, so that a thread knows whether its machine is set up for the one at hand.
 static NEXT_BLOCK: AtomicU64 = AtomicU64::new(0);
@@ -62,6 +63,14 @@ impl Vm for EvmVm {
     ) -> Result<Outcome<TransactionOutput>, Stop> {
         let mut view = ViewAccess::new(state);
         let outcome = with_machine(self.block, &self.env, |machine| {
+            match transfer::execute(machine, transaction, &mut view) {
+                Ok(Some(result)) => {
+                    let gas_used = result.tx_gas_used();
+                    return Some(Outcome::applied(TransactionOutput::Executed(result), gas_used));
+                }
+                Ok(None) => {}
+                Err(Ended) => return None,
+            }
             let mut is_exact = false;
             loop {
                 let executed = provide_state(&mut view, || machine.run(transaction, is_exact));

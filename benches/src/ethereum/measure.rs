@@ -1,0 +1,201 @@
+//! Lean revm and weft on one block, side by side.
+//!
+//! *Lean* is revm's own journal as the only cache, results kept, nothing cloned. Both sides end with all results and
+//! the changes of the block in memory: lean's are what the journal holds, weft's are sorted and only what differs. Their
+//! runs alternate, so that a slow moment of the machine hits both.
+
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+use serde::Serialize;
+use weft_engine::{Config, Metrics, Mode};
+use weft_node::compare::median;
+
+use super::Block;
+use super::weft::{Database, ExecuteError, Weft, lean, lean_diff};
+use crate::allocator;
+
+/// How to measure.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Threads of weft.
+    pub threads: usize,
+    /// Measured pairs of runs, after one that is checked.
+    pub repeat: usize,
+    /// The path that weft takes.
+    pub mode: Mode,
+    /// Consecutive transactions that weft schedules as one.
+    pub unit_length: usize,
+    /// Whether weft's changes are made into revm's state maps, too, and that is counted.
+    pub evm_state: bool,
+}
+
+/// Why there are no figures.
+#[derive(Debug, thiserror::Error)]
+pub enum MeasureError<E: std::error::Error + 'static> {
+    /// A block is not executed.
+    #[error("{block}: {source}")]
+    Execute {
+        /// The block.
+        block: String,
+        /// Who does not execute it, and why.
+        source: ExecuteError<E>,
+    },
+    /// Weft's result is not lean's.
+    #[error("{block}: weft and revm differ: {what}")]
+    Differs {
+        /// The block.
+        block: String,
+        /// Where.
+        what: String,
+    },
+}
+
+/// One side's figures.
+#[derive(Debug, Clone, Serialize)]
+pub struct Side {
+    /// Middle wall-clock time.
+    pub milliseconds: f64,
+    /// CPU time a transaction.
+    pub core_micros: f64,
+    /// Cores busy on average.
+    pub cores: f64,
+    /// The most memory in use beyond what was in use before, the result included.
+    pub peak_bytes: usize,
+}
+
+/// What one block gives.
+#[derive(Debug, Clone, Serialize)]
+pub struct Figures {
+    /// The block.
+    pub block: String,
+    /// Its transactions.
+    pub transactions: usize,
+    /// Gas that they use.
+    pub gas: u64,
+    /// Of them, those that revert or halt.
+    pub failed: usize,
+    /// Accounts and slots of the changes.
+    pub changes: (usize, usize),
+    /// Plain revm.
+    pub lean: Side,
+    /// Weft.
+    pub weft: Side,
+    /// Lean's time by weft's: middle, least and greatest of the pairs.
+    pub speed_up: (f64, f64, f64),
+    /// Executions a transaction.
+    pub executions: f64,
+}
+
+/// One run's cost.
+#[derive(Debug, Clone, Copy)]
+struct Cost {
+    wall: Duration,
+    cpu: Duration,
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> (T, Cost) {
+    let process = || {
+        let now = clock_gettime(ClockId::ProcessCPUTime);
+        Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
+    };
+    let (cpu, wall) = (process(), Instant::now());
+    let result = work();
+    let wall = wall.elapsed();
+    (result, Cost { wall, cpu: process().saturating_sub(cpu) })
+}
+
+/// Measures one block.
+///
+/// # Errors
+/// [`MeasureError`], above all where weft's result is not lean's.
+pub fn measure<DB: Database>(block: &Block<DB>, plan: &Plan) -> Result<Figures, MeasureError<DB::Error>> {
+    let config = Config {
+        mode: plan.mode,
+        max_parallel_threads: plan.threads,
+        unit_length: plan.unit_length,
+        ..Config::default()
+    };
+    let weft = Weft::new(config, plan.evm_state);
+    let failed = |source| MeasureError::Execute { block: block.name.clone(), source };
+    let checked = check(block, &weft)?;
+    let (mut lean_costs, mut weft_costs, mut executions) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..plan.repeat.max(1) * 2 {
+        // Who is first alternates as well.
+        if (round + round / 2) % 2 == 0 {
+            let transactions = block.transactions.clone();
+            let (executed, cost) = timed(|| lean(block, transactions));
+            drop(executed.map_err(failed)?);
+            lean_costs.push(cost);
+        } else {
+            let (executed, cost) = timed(|| weft.execute(block));
+            let executed = executed.map_err(failed)?;
+            executions.push(executions_of(&executed.metrics, plan.unit_length));
+            weft_costs.push(cost);
+        }
+    }
+    let count = block.transactions.len().max(1) as f64;
+    let seconds = |cost: &Cost| cost.wall.as_secs_f64().max(f64::EPSILON);
+    let ratios: Vec<f64> =
+        lean_costs.iter().zip(&weft_costs).map(|(lean, weft)| seconds(lean) / seconds(weft)).collect();
+    let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+    let greatest = ratios.iter().copied().fold(0.0, f64::max);
+    let side = |costs: &[Cost], peak_bytes| Side {
+        milliseconds: median(costs.iter().map(seconds).collect()) * 1e3,
+        core_micros: median(costs.iter().map(|cost| cost.cpu.as_secs_f64()).collect()) * 1e6 / count,
+        cores: median(costs.iter().map(|cost| cost.cpu.as_secs_f64() / seconds(cost)).collect()),
+        peak_bytes,
+    };
+    Ok(Figures {
+        block: block.name.clone(),
+        transactions: block.transactions.len(),
+        gas: checked.gas,
+        failed: checked.failed,
+        changes: checked.changes,
+        lean: side(&lean_costs, checked.peaks[0]),
+        weft: side(&weft_costs, checked.peaks[1]),
+        speed_up: (median(ratios), least, greatest),
+        executions: median(executions),
+    })
+}
+
+/// What the first run of each side shows.
+struct Checked {
+    gas: u64,
+    failed: usize,
+    changes: (usize, usize),
+    /// Lean's and weft's.
+    peaks: [usize; 2],
+}
+
+/// Both sides once, with memory counted; they must agree.
+fn check<DB: Database>(block: &Block<DB>, weft: &Weft) -> Result<Checked, MeasureError<DB::Error>> {
+    let failed = |source| MeasureError::Execute { block: block.name.clone(), source };
+    let differs = |what| MeasureError::Differs { block: block.name.clone(), what };
+    let transactions = block.transactions.clone();
+    let (expected, lean_peak) = allocator::peak(|| lean(block, transactions));
+    let expected = expected.map_err(failed)?;
+    let (got, weft_peak) = allocator::peak(|| weft.execute(block));
+    let got = got.map_err(failed)?;
+    let count = expected.results.len().max(got.results.len());
+    if let Some(index) = (0..count).find(|&index| expected.results.get(index) != got.results.get(index)) {
+        return Err(differs(format!("result of transaction {index}")));
+    }
+    let diff = lean_diff(block, &expected).map_err(failed)?;
+    let got = Weft::diff(block, &got).map_err(failed)?;
+    if let Some(difference) = diff.first_difference(&got) {
+        return Err(differs(difference));
+    }
+    Ok(Checked {
+        gas: expected.results.iter().map(|result| result.tx_gas_used()).sum(),
+        failed: expected.results.iter().filter(|result| !result.is_success()).count(),
+        changes: (diff.accounts.len(), diff.accounts.values().map(|account| account.slots.len()).sum()),
+        peaks: [lean_peak, weft_peak],
+    })
+}
+
+/// Executions a transaction, those without speculation included.
+fn executions_of<K>(metrics: &Metrics<K>, unit_length: usize) -> f64 {
+    let speculative = metrics.executions * unit_length as u64;
+    (speculative + metrics.sequential_transactions) as f64 / metrics.transactions.max(1) as f64
+}

@@ -1,0 +1,114 @@
+//! Transactions that only move ether, without a machine.
+//!
+//! Nothing runs where there is no code, so all there is to do is checks, fees and two balances. The checks and the gas
+//! are revm's own functions; whatever is out of the ordinary (code, a precompile, an invalid transaction, a participant
+//! who is also the fee recipient) is left to the machine, which gives the same for the ordinary ones. That they agree is
+//! tested on random blocks.
+
+use alloy_primitives::{Address, Bytes, U256};
+use revm::context::result::{ExecutionResult, Output, ResultGas, SuccessReason};
+use revm::context::{BlockEnv, CfgEnv, TxEnv};
+use revm::context_interface::transaction::{Transaction, TransactionType};
+use revm::context_interface::{Block, Cfg};
+use revm::handler::pre_execution::calculate_caller_fee;
+use revm::primitives::TxKind;
+use revm::primitives::hardfork::SpecId;
+use weft_engine::StateView;
+
+use crate::access::{Access, Ended, ViewAccess};
+use crate::machine::Machine;
+use crate::state::{Holdings, StateKey, StateValue};
+
+/// What a transfer changes.
+struct Transfer {
+    result: ExecutionResult,
+    recipient: Address,
+    sender_after: Holdings,
+    fee: U256,
+}
+
+/// Whom the transaction pays, if it is one that may be a mere transfer.
+fn recipient(tx: &TxEnv, block: &BlockEnv, cfg: &CfgEnv) -> Option<Address> {
+    let TxKind::Call(to) = tx.kind else { return None };
+    // Before EIP-161 being paid may create an account; from EIP-2780 on gas depends on the state.
+    let spec = cfg.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON) && !cfg.spec.is_enabled_in(SpecId::AMSTERDAM);
+    let is_usual_kind = matches!(
+        TransactionType::from(tx.tx_type),
+        TransactionType::Legacy | TransactionType::Eip2930 | TransactionType::Eip1559
+    );
+    let has_usual_rules = !cfg.is_fee_charge_disabled()
+        && !cfg.is_balance_check_disabled()
+        && !cfg.is_nonce_check_disabled()
+        && !cfg.is_eip3607_disabled();
+    let is_usual = spec
+        && is_usual_kind
+        && has_usual_rules
+        && !tx.value.is_zero()
+        && tx.access_list.is_empty()
+        && to != tx.caller
+        && block.beneficiary != tx.caller
+        && block.beneficiary != to;
+    is_usual.then_some(to)
+}
+
+/// Executes the transaction if it is a mere transfer. `None` where the machine has to decide.
+pub(crate) fn execute<S: StateView<StateKey, StateValue>>(
+    machine: &mut Machine,
+    tx: &TxEnv,
+    view: &mut ViewAccess<'_, S>,
+) -> Result<Option<ExecutionResult>, Ended> {
+    let Some(transfer) = prepare(machine, tx, view)? else { return Ok(None) };
+    let checkpoint = view.checkpoint();
+    view.set(StateKey::Holdings(tx.caller), transfer.sender_after.into_value());
+    if view.credit(transfer.recipient, tx.value)? && view.credit(machine.block().beneficiary, transfer.fee)? {
+        return Ok(Some(transfer.result));
+    }
+    // More than a balance can hold: what then happens is for the machine to say.
+    view.rollback(checkpoint)?;
+    Ok(None)
+}
+
+fn prepare<S: StateView<StateKey, StateValue>>(
+    machine: &mut Machine,
+    tx: &TxEnv,
+    view: &mut ViewAccess<'_, S>,
+) -> Result<Option<Transfer>, Ended> {
+    let Some(recipient) = recipient(tx, machine.block(), machine.cfg()) else { return Ok(None) };
+    if machine.is_precompile(&recipient) || view.identity(recipient)?.has_code() || view.identity(tx.caller)?.has_code()
+    {
+        return Ok(None);
+    }
+    let Some(gas) = machine.initial_gas(tx) else { return Ok(None) };
+    let holdings = view.holdings(tx.caller)?;
+    if holdings.nonce != tx.nonce || holdings.nonce == u64::MAX {
+        return Ok(None);
+    }
+    let (block, cfg) = (machine.block(), machine.cfg());
+    // What revm leaves of the balance when it has taken the price of all gas that the transaction may use.
+    let Ok(without_gas) = calculate_caller_fee(holdings.balance, tx, block, cfg) else { return Ok(None) };
+    let result = ResultGas::default().with_total_gas_spent(gas.initial_total_gas()).with_floor_gas(gas.floor_gas());
+    let used = result.tx_gas_used();
+    let basefee = u128::from(block.basefee());
+    let price = tx.effective_gas_price(basefee);
+    let unused = price.saturating_mul(u128::from(tx.gas_limit - used));
+    let Some(balance) = without_gas.checked_sub(tx.value).and_then(|left| left.checked_add(U256::from(unused))) else {
+        return Ok(None);
+    };
+    let tip = if cfg.spec.is_enabled_in(SpecId::LONDON) { price.saturating_sub(basefee) } else { price };
+    let fee = U256::from(tip * u128::from(used));
+    if fee.is_zero() {
+        // Being paid nothing may clear an account.
+        return Ok(None);
+    }
+    Ok(Some(Transfer {
+        result: ExecutionResult::Success {
+            reason: SuccessReason::Stop,
+            gas: result,
+            logs: Vec::new(),
+            output: Output::Call(Bytes::new()),
+        },
+        recipient,
+        sender_after: Holdings { balance, nonce: holdings.nonce + 1 },
+        fee,
+    }))
+}
