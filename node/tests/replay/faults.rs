@@ -85,7 +85,7 @@ fn state_that_differs() {
     finds(|outcome| basics(outcome, account(2)).nonce += 1, &["differ in 1 accounts", &two]);
     finds(|outcome| of(outcome, account(1)).after = None, &["differ in 1 accounts", &one]);
     finds(|outcome| of(outcome, LOGGING).is_wiped = true, &["differ in 1 accounts", &log]);
-    let slot = |outcome: &mut PathOutcome| drop(of(outcome, LOGGING).slots.insert(U256::from(1), U256::from(8)));
+    let slot = |outcome: &mut PathOutcome| *of(outcome, LOGGING).slots.get_mut(&U256::from(1)).unwrap() = U256::from(8);
     finds(slot, &["differ in 1 accounts", "slot 1", &log]);
     finds(|outcome| of(outcome, LOGGING).slots.clear(), &["differ in 1 accounts", "slot 1", &log]);
     finds(|outcome| outcome.diff.accounts.clear(), &["differ in"]);

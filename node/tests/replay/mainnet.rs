@@ -8,8 +8,8 @@ use weft_node::ethereum::paths::{ExecutionPath, ParallelPath};
 use weft_node::ethereum::replay::Replayer;
 
 fn files() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/ethereum-blocks");
-    let folder = std::env::var_os("WEFT_SHARED").map_or(folder, |shared| Path::new(&shared).join("ethereum-blocks"));
+    let shared = std::env::var("WEFT_SHARED").unwrap_or_else(|_| "../shared".to_owned());
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(shared).join("ethereum-blocks");
     let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let paths = entries.map(|entry| entry.unwrap().path());
     paths.filter(|path| path.extension().is_some_and(|extension| extension == "gz")).collect()
