@@ -128,7 +128,3 @@ impl DatabaseRef for Prestate {
         self.block_hashes.get(&number).copied().ok_or(PrestateError::BlockHash(number))
     }
 }
-
-#[cfg(test)]
-#[path = "prestate_tests.rs"]
-mod tests;
