@@ -11,6 +11,7 @@ mod case;
 mod check;
 mod conflicting;
 mod disjoint;
+mod harness;
 
 mod report;
 mod root;
