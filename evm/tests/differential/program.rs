@@ -39,9 +39,9 @@ pub(crate) enum Target {
 
 /// Which call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Call {
+pub(crate) enum CallKind {
     /// With up to this much, as it depends.
-    Call(u8),
+    Plain(u8),
     Code(u8),
     Delegate,
     Static,
@@ -63,7 +63,7 @@ pub(crate) enum Step {
     CodeSize(Target),
     BlockHash(u8),
     Environment(u8),
-    Call(Call, Target, u8),
+    Call(CallKind, Target, u8),
     Create {
         init: u8,
         value: u8,
@@ -222,13 +222,13 @@ impl Writer<'_> {
         }
     }
 
-    fn call(&self, asm: &mut Asm, call: Call, target: Target, gas: u8) {
+    fn call(&self, asm: &mut Asm, call: CallKind, target: Target, gas: u8) {
         let (opcode, value) = match call {
-            Call::Call(value) => (op::CALL, Some(value)),
-            Call::Code(value) => (op::CALLCODE, Some(value)),
-            Call::Delegate if self.spec.is_enabled_in(SpecId::HOMESTEAD) => (op::DELEGATECALL, None),
-            Call::Static if self.spec.is_enabled_in(SpecId::BYZANTIUM) => (op::STATICCALL, None),
-            Call::Delegate | Call::Static => return,
+            CallKind::Plain(value) => (op::CALL, Some(value)),
+            CallKind::Code(value) => (op::CALLCODE, Some(value)),
+            CallKind::Delegate if self.spec.is_enabled_in(SpecId::HOMESTEAD) => (op::DELEGATECALL, None),
+            CallKind::Static if self.spec.is_enabled_in(SpecId::BYZANTIUM) => (op::STATICCALL, None),
+            CallKind::Delegate | CallKind::Static => return,
         };
         asm.op(op::DUP1).push(0).op(op::MSTORE);
         asm.push(32).push(0).push(32).push(0);
@@ -266,7 +266,9 @@ impl Writer<'_> {
     /// Pushes an address; the number is the `depth`th of the stack.
     fn push_target(&self, asm: &mut Asm, target: Target, depth: u8) {
         match target {
-            Target::Coinbase => asm.op(op::COINBASE),
+            // Contracts do not pay the one who has nearly all there can be: see the strategy.
+            Target::Coinbase if self.names.address(Target::Full) != Some(self.names.coinbase) => asm.op(op::COINBASE),
+            Target::Coinbase => asm.push(0),
             Target::Caller => asm.op(op::CALLER),
             Target::LastChild => asm.push(LAST_CHILD).op(op::SLOAD),
             Target::ChosenContract => asm.push(CONTRACTS).ops(&[op::DUP1 + depth, op::MOD]).push(0xc000).op(op::ADD),

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use revm::primitives::hardfork::SpecId;
 
-use crate::program::{CONTRACTS, Call, INITS, Step, Target};
+use crate::program::{CONTRACTS, CallKind, INITS, Step, Target};
 
 /// Accounts that send transactions. The last has hardly anything.
 pub(crate) const SENDERS: u8 = 5;
@@ -73,10 +73,10 @@ fn target() -> impl Strategy<Value = Target> {
 
 fn step() -> impl Strategy<Value = Step> {
     let call = prop_oneof![
-        6 => (0..3_u8).prop_map(Call::Call),
-        1 => (0..2_u8).prop_map(Call::Code),
-        2 => Just(Call::Delegate),
-        1 => Just(Call::Static),
+        6 => (0..3_u8).prop_map(CallKind::Plain),
+        1 => (0..2_u8).prop_map(CallKind::Code),
+        2 => Just(CallKind::Delegate),
+        1 => Just(CallKind::Static),
     ];
     prop_oneof![
         4 => (0..3_u8).prop_map(Step::Load),
@@ -117,9 +117,9 @@ fn kind() -> impl Strategy<Value = Kind> {
 }
 
 fn action() -> impl Strategy<Value = Action> {
-    // Contracts do not pay the one who has nearly all there can be. What overflows a balance in a call that is reverted
-    // afterwards is lost to its payer in revm's journal, and is as if it had not been with payments that are added up.
-    // No chain has as much ether as that needs.
+    // Contracts do not pay the one who has nearly all there can be. Where a call overflows a balance, revm's journal
+    // takes the money from the payer and keeps no note of it: whether that is undone with the call depends on what else
+    // has happened to the payer. No chain has as much ether as that needs.
     let to = prop_oneof![18 => target().prop_map(Ok), 1 => Just(Ok(Target::Full)), 2 => (0..INITS).prop_map(Err)];
     let value = prop_oneof![5 => Just(0), 5 => 0..4_u64, 1 => Just(1_000_000_000_u64)];
     let gas = prop_oneof![1 => 21_000..60_000_u32, 6 => 100_000..600_000_u32];

@@ -25,9 +25,10 @@ pub(crate) fn check(case: &Case, path: &Path) -> Result<Passed, String> {
     let tx = match (&case.tx, &case.exception) {
         (Ok(tx), _) => tx,
         (Err(none), Some(exception)) if !none.decodes => {
-            return unreadable(exception).then(|| same_root(case, state_root(&case.pre))).unwrap_or_else(|| {
-                Err(format!("expected {exception}, and the transaction cannot be decoded: {}", none.reason))
-            });
+            if unreadable(exception) {
+                return same_root(case, state_root(&case.pre));
+            }
+            return Err(format!("expected {exception}, and the transaction cannot be decoded: {}", none.reason));
         }
         (Err(none), _) => return Err(format!("no transaction: {}", none.reason)),
     };

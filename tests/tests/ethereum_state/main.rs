@@ -11,6 +11,7 @@ mod case;
 mod check;
 mod conflicting;
 mod disjoint;
+mod harness;
 
 mod report;
 mod root;
@@ -55,7 +56,7 @@ fn cases() -> (Vec<Case>, Vec<Case>) {
 
 /// Said on the terminal even when the test passes.
 fn say(text: &str) {
-    writeln!(std::io::stdout(), "{text}").unwrap();
+    std::io::stdout().write_all(format!("{text}\n").as_bytes()).unwrap();
 }
 
 fn expect_none(failed: &[String]) {
