@@ -29,7 +29,7 @@ type MachineError = EVMError<Ended>;
 thread_local! {
     // Making a machine costs more than a transfer. It is taken out while it runs: after a panic it is gone, and with it
     // whatever state it was left in.
-    static MACHINE: RefCell<Option<Machine>> = const { RefCell::new(None) };
+    static MACHINE: RefCell<Option<Box<Machine>>> = const { RefCell::new(None) };
 }
 
 /// revm for the transactions of one block.
@@ -44,7 +44,10 @@ pub(crate) fn with_machine<T>(block: u64, env: &EvmEnv, use_it: impl FnOnce(&mut
     let kept = MACHINE.with(|machine| machine.borrow_mut().take());
     let mut machine = match kept {
         Some(machine) if machine.block == block => machine,
-        Some(machine) => machine.for_block(block, env),
+        Some(mut machine) => {
+            machine.set_block(block, env);
+            machine
+        }
         None => Machine::new(block, env),
     };
     let result = use_it(&mut machine);
@@ -120,14 +123,16 @@ fn instructions(spec: SpecId) -> EthInstructions<EthInterpreter, MachineContext>
 }
 
 impl Machine {
-    fn new(block: u64, env: &EvmEnv) -> Self {
+    fn new(block: u64, env: &EvmEnv) -> Box<Self> {
         let spec = env.cfg_env.spec;
         let context: MachineContext = Context::new(TransactionDatabase::new(), spec);
         let evm = Evm::new(context, instructions(spec), EthPrecompiles::new(spec));
-        Self { evm, block }.for_block(block, env)
+        let mut machine = Box::new(Self { evm, block });
+        machine.set_block(block, env);
+        machine
     }
 
-    fn for_block(mut self, block: u64, env: &EvmEnv) -> Self {
+    fn set_block(&mut self, block: u64, env: &EvmEnv) {
         let spec = env.cfg_env.spec;
         if self.evm.instruction.spec != spec {
             self.evm.instruction = instructions(spec);
@@ -139,7 +144,6 @@ impl Machine {
         self.evm.ctx.modify_cfg(|kept| *kept = cfg);
         self.evm.ctx.block = env.block_env.clone();
         self.block = block;
-        self
     }
 
     /// Whom a transaction pays with its own value.
@@ -151,13 +155,18 @@ impl Machine {
         }
     }
 
-    /// Executes a transaction. Its changes stay in the [journal](Self::journal) until the next one.
-    pub(crate) fn run(&mut self, tx: &TxEnv, is_exact: bool) -> Result<ExecutionResult, MachineError> {
+    /// Makes `tx` the transaction at hand.
+    pub(crate) fn set_transaction(&mut self, tx: &TxEnv) {
+        self.evm.ctx.tx.clone_from(tx);
+    }
+
+    /// Executes the transaction at hand. Its changes stay in the [journal](Self::journal) until the next one.
+    pub(crate) fn run(&mut self, is_exact: bool) -> Result<ExecutionResult, MachineError> {
         let spec = self.evm.ctx.cfg.spec;
         let context = &mut self.evm.ctx;
         context.error = Ok(());
-        context.journaled_state.begin(Self::paid(tx, spec), is_exact);
-        context.tx.clone_from(tx);
+        let paid = Self::paid(&context.tx, spec);
+        context.journaled_state.begin(paid, is_exact);
         WeftHandler.run(&mut self.evm)
     }
 
@@ -176,9 +185,8 @@ impl Machine {
         PrecompileProvider::<MachineContext>::contains(&self.evm.precompiles, address)
     }
 
-    /// The gas that a transaction uses before anything runs. `None` where it is invalid by its own fields.
-    pub(crate) fn initial_gas(&mut self, tx: &TxEnv) -> Option<InitialAndFloorGas> {
-        self.evm.ctx.tx.clone_from(tx);
+    /// The gas that the transaction at hand uses before anything runs. `None` where it is invalid by its own fields.
+    pub(crate) fn initial_gas(&mut self) -> Option<InitialAndFloorGas> {
         WeftHandler.validate_env(&mut self.evm).ok()?;
         WeftHandler.validate_initial_tx_gas(&mut self.evm).ok()
     }

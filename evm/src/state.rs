@@ -8,12 +8,14 @@
 //! Storage that is wiped by a self-destruct is not visited slot by slot: slots carry the [generation](Identity) of
 //! their account, and the next generation begins with empty storage.
 
+use std::hash::{Hash, Hasher};
+
 use alloy_primitives::{Address, B256, U256};
 use revm::bytecode::Bytecode;
 use weft_mvmemory::{OutOfBounds, Value};
 
 /// Identifies a part of the state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StateKey {
     /// Balance and nonce of an account.
     Holdings(Address),
@@ -27,6 +29,35 @@ pub enum StateKey {
     DeployedCode(B256),
     /// The hash of an ancestor block, by its number. Never changes.
     BlockHash(u64),
+}
+
+/// In whole words, without the lengths that arrays are hashed with: a key is hashed at every access.
+impl Hash for StateKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Holdings(address) => hash_address(address, 0, state),
+            Self::Identity(address) => hash_address(address, 1, state),
+            Self::Slot(address, generation, slot) => {
+                hash_address(address, 2 + u64::from(*generation), state);
+                for limb in slot.as_limbs() {
+                    state.write_u64(*limb);
+                }
+            }
+            // The kind of the others does not matter: equal hashes of different keys cost a comparison.
+            Self::Code(hash) | Self::DeployedCode(hash) => state.write_u64(word(&hash[..8])),
+            Self::BlockHash(number) => state.write_u64(*number),
+        }
+    }
+}
+
+fn word(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte))
+}
+
+fn hash_address<H: Hasher>(address: &Address, kind: u64, state: &mut H) {
+    state.write_u64(word(&address[..8]));
+    state.write_u64(word(&address[8..16]));
+    state.write_u64(word(&address[16..]) << 32 ^ kind);
 }
 
 /// What an account is, apart from balance, nonce and storage.

@@ -23,6 +23,8 @@ use crate::state::{Holdings, StateKey, StateValue};
 struct Transfer {
     result: ExecutionResult,
     recipient: Address,
+    /// What the recipient gets more than he has; nothing where he is the sender.
+    paid: U256,
     sender_after: Holdings,
     fee: U256,
 }
@@ -45,7 +47,6 @@ fn recipient(tx: &TxEnv, block: &BlockEnv, cfg: &CfgEnv) -> Option<Address> {
         && has_usual_rules
         && !tx.value.is_zero()
         && tx.access_list.is_empty()
-        && to != tx.caller
         && block.beneficiary != tx.caller
         && block.beneficiary != to;
     is_usual.then_some(to)
@@ -60,7 +61,8 @@ pub(crate) fn execute<S: StateView<StateKey, StateValue>>(
     let Some(transfer) = prepare(machine, tx, view)? else { return Ok(None) };
     let checkpoint = view.checkpoint();
     view.set(StateKey::Holdings(tx.caller), transfer.sender_after.into_value());
-    if view.credit(transfer.recipient, tx.value)? && view.credit(machine.block().beneficiary, transfer.fee)? {
+    let is_paid = transfer.paid.is_zero() || view.credit(transfer.recipient, transfer.paid)?;
+    if is_paid && view.credit(machine.block().beneficiary, transfer.fee)? {
         return Ok(Some(transfer.result));
     }
     // More than a balance can hold: what then happens is for the machine to say.
@@ -74,11 +76,13 @@ fn prepare<S: StateView<StateKey, StateValue>>(
     view: &mut ViewAccess<'_, S>,
 ) -> Result<Option<Transfer>, Ended> {
     let Some(recipient) = recipient(tx, machine.block(), machine.cfg()) else { return Ok(None) };
-    if machine.is_precompile(&recipient) || view.identity(recipient)?.has_code() || view.identity(tx.caller)?.has_code()
+    if machine.is_precompile(&recipient)
+        || (recipient != tx.caller && view.identity(recipient)?.has_code())
+        || view.identity(tx.caller)?.has_code()
     {
         return Ok(None);
     }
-    let Some(gas) = machine.initial_gas(tx) else { return Ok(None) };
+    let Some(gas) = machine.initial_gas() else { return Ok(None) };
     let holdings = view.holdings(tx.caller)?;
     if holdings.nonce != tx.nonce || holdings.nonce == u64::MAX {
         return Ok(None);
@@ -91,7 +95,9 @@ fn prepare<S: StateView<StateKey, StateValue>>(
     let basefee = u128::from(block.basefee());
     let price = tx.effective_gas_price(basefee);
     let unused = price.saturating_mul(u128::from(tx.gas_limit - used));
-    let Some(balance) = without_gas.checked_sub(tx.value).and_then(|left| left.checked_add(U256::from(unused))) else {
+    // Who pays himself must have the amount, which has been checked, and keeps it.
+    let paid = if recipient == tx.caller { U256::ZERO } else { tx.value };
+    let Some(balance) = without_gas.checked_sub(paid).and_then(|left| left.checked_add(U256::from(unused))) else {
         return Ok(None);
     };
     let tip = if cfg.spec.is_enabled_in(SpecId::LONDON) { price.saturating_sub(basefee) } else { price };
@@ -108,6 +114,7 @@ fn prepare<S: StateView<StateKey, StateValue>>(
             output: Output::Call(Bytes::new()),
         },
         recipient,
+        paid,
         sender_after: Holdings { balance, nonce: holdings.nonce + 1 },
         fee,
     }))

@@ -63,6 +63,7 @@ impl Vm for EvmVm {
     ) -> Result<Outcome<TransactionOutput>, Stop> {
         let mut view = ViewAccess::new(state);
         let outcome = with_machine(self.block, &self.env, |machine| {
+            machine.set_transaction(transaction);
             match transfer::execute(machine, transaction, &mut view) {
                 Ok(Some(result)) => {
                     let gas_used = result.tx_gas_used();
@@ -73,7 +74,7 @@ impl Vm for EvmVm {
             }
             let mut is_exact = false;
             loop {
-                let executed = provide_state(&mut view, || machine.run(transaction, is_exact));
+                let executed = provide_state(&mut view, || machine.run(is_exact));
                 if view.is_stopped() {
                     machine.journal().inner.state.clear();
                     return None;
