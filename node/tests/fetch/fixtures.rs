@@ -51,7 +51,8 @@ pub(crate) fn answer(file: &BlockFile, method: &str, params: &Value) -> Reply {
     let of_parent = |at: usize| assert_eq!(params[at], json!(U64::from(number - 1)), "{method}: the state before");
     let account = || -> PrestateAccount {
         let address: Address = serde_json::from_value(params[0].clone()).unwrap();
-        file.prestate.get(&address).unwrap_or_else(|| panic!("{method}: {address} is not in the file")).clone()
+        // An access list may name what the transaction does not touch.
+        file.prestate.get(&address).cloned().unwrap_or_default()
     };
     match method {
         "eth_chainId" => Reply::Result(json!(U64::from(file.chain.unwrap().chain_id))),
@@ -70,7 +71,7 @@ pub(crate) fn answer(file: &BlockFile, method: &str, params: &Value) -> Reply {
         "eth_getStorageAt" => {
             of_parent(2);
             let slot: B256 = serde_json::from_value(params[1].clone()).unwrap();
-            Reply::Result(json!(account().storage.get(&slot).expect("a slot that is in the file")))
+            Reply::Result(json!(account().storage.get(&slot).unwrap_or(&B256::ZERO)))
         }
         "eth_getBalance" => {
             of_parent(1);
@@ -104,7 +105,7 @@ fn the_blocks_in_the_repository_reproduce_their_headers() {
 }
 
 #[tokio::test]
-async fn a_file_is_what_a_node_is_asked_for_and_no_more() {
+async fn a_node_that_has_no_more_than_a_file_gives_that_file() {
     for (path, file) in files() {
         let node = Arc::new(file.clone());
         let server = Server::start(move |method, params, _| answer(&node, method, params));
@@ -128,7 +129,7 @@ async fn a_state_that_contradicts_the_header_is_an_error() {
                 .as_transactions()
                 .unwrap()
                 .iter()
-                .any(|transaction| alloy_consensus::Transaction::to(&transaction.inner) == Some(**address))
+                .any(|transaction| alloy_consensus::Transaction::to(transaction.inner.inner()) == Some(**address))
     });
     contract.expect("a contract that is called").1.code = alloy_primitives::Bytes::from_static(&[0]);
     let server = Server::start(move |method, params, _| answer(&other, method, params));
