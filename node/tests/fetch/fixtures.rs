@@ -118,7 +118,7 @@ async fn a_node_that_has_no_more_than_a_file_gives_that_file() {
 
 #[tokio::test]
 async fn a_state_that_contradicts_the_header_is_an_error() {
-    let (_, file) = files().swap_remove(0);
+    let (_, file) = files().pop().unwrap();
     let mut other = file.clone();
     // Whoever has no code runs none.
     let contract = other.prestate.iter_mut().find(|(address, account)| {
@@ -135,6 +135,6 @@ async fn a_state_that_contradicts_the_header_is_an_error() {
     let server = Server::start(move |method, params, _| answer(&other, method, params));
     let fetcher = Fetcher::connect(&server.url, &settings(&file)).await.unwrap();
     let error = fetcher.fetch(file.block.header.number).await.unwrap_err().to_string();
-    assert!(error.contains("it contradicts its header: gas used: "), "{error}");
+    assert!(error.contains("by the rules of Prague, it contradicts its header: gas used: "), "{error}");
     assert!(error.starts_with(&format!("block {}: ", file.block.header.number)), "{error}");
 }
