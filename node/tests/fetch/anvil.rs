@@ -156,8 +156,8 @@ async fn blocks_of_a_node_are_the_same_with_and_without_its_tracer() {
     let refusing = Server::start(move |method, params, _| refuse_to_trace(&node, method, params));
     let without_tracer = Fetcher::connect(&refusing.url, &settings).await.unwrap();
     let node = url.clone();
-    let terse = Server::start(move |method, params, _| Reply::Result(trace_what_exists(&node, method, params)));
-    let with_terse_tracer = Fetcher::connect(&terse.url, &settings).await.unwrap();
+    let leaving_out = Server::start(move |method, params, _| Reply::Result(trace_what_exists(&node, method, params)));
+    let with_terse_tracer = Fetcher::connect(&leaving_out.url, &settings).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let range = format!("{}-{}", blocks.deployments, blocks.empty);
     let mut command = Command::new(env!("CARGO_BIN_EXE_weft"));
@@ -171,7 +171,9 @@ async fn blocks_of_a_node_are_the_same_with_and_without_its_tracer() {
         assert_eq!(traced.traced, number != blocks.empty, "block {number}");
         assert!(!asked.traced);
         assert_eq!(traced.file, asked.file, "block {number}");
-        assert_eq!(with_terse_tracer.fetch(number).await.unwrap().file, asked.file, "block {number}");
+        let terse = with_terse_tracer.fetch(number).await.unwrap();
+        assert_eq!(terse.file, asked.file, "block {number}");
+        assert_eq!(terse.traced, traced.traced, "block {number}: who trusts the tracer too much has to do without");
         let written = BlockFile::read(&folder.path().join(format!("{number}.json.gz"))).unwrap();
         assert_eq!(written, traced.file, "block {number}");
         let saved = asked.requests - traced.requests;
