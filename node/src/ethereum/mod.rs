@@ -1,7 +1,6 @@
 //! Ethereum blocks from files: reading, replaying and checking them against their own headers.
 
 pub mod chain;
-pub mod changes;
 #[cfg(feature = "fetch")]
 pub mod fetch;
 pub mod file;

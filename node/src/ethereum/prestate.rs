@@ -6,9 +6,9 @@ use alloy_primitives::map::{AddressMap, B256Map, U256Map};
 use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256, keccak256};
 use revm::bytecode::{Bytecode, BytecodeDecodeError};
 use revm::database_interface::{DBErrorMarker, DatabaseRef};
-use revm::state::{AccountInfo, EvmState};
+use revm::state::AccountInfo;
+use weft_evm::StateDiff;
 
-use super::changes::Changes;
 use super::file::PrestateAccount;
 
 /// What every execution of a block begins with: made once, read by all of them.
@@ -41,9 +41,6 @@ pub enum PrestateError {
     /// The hash of an ancestor. To make one up would give another result than the chain's.
     #[error("the file lacks the hash of block {0}, which BLOCKHASH asks for")]
     BlockHash(u64),
-    /// A code that no account has.
-    #[error("no account has code with the hash {0}")]
-    Code(B256),
 }
 
 impl DBErrorMarker for PrestateError {}
@@ -98,28 +95,13 @@ impl Prestate {
         self.accounts.get(address).and_then(|entry| entry.storage.get(slot)).copied().unwrap_or_default()
     }
 
-    /// The slots of an account that hold something, in no order.
-    pub fn slots(&self, address: &Address) -> impl Iterator<Item = (&U256, &U256)> {
-        self.accounts.get(address).into_iter().flat_map(|entry| &entry.storage)
-    }
-
-    /// Applies what was executed ahead of the transactions.
-    pub(super) fn apply(&mut self, changes: &Changes, state: &EvmState) {
-        for (address, change) in changes.accounts() {
-            if change.after.is_none() {
-                self.accounts.remove(address);
-                continue;
-            }
-            let entry = self.accounts.entry(*address).or_default();
-            if let Some(account) = state.get(address) {
-                entry.info = account.info.clone();
-            }
-            for (slot, (_, after)) in &change.slots {
-                if after.is_zero() {
-                    entry.storage.remove(slot);
-                } else {
-                    entry.storage.insert(*slot, *after);
-                }
+    /// Takes over the slots of what was executed ahead of the transactions: the protocol's own calls change nothing
+    /// else.
+    pub(super) fn set_slots(&mut self, diff: &StateDiff) {
+        for (address, account) in &diff.accounts {
+            let Some(entry) = self.accounts.get_mut(address) else { continue };
+            for (slot, value) in &account.slots {
+                entry.storage.insert(*slot, *value);
             }
         }
     }
@@ -133,10 +115,9 @@ impl DatabaseRef for Prestate {
     }
 
     fn code_by_hash_ref(&self, code_hash: B256) -> Result<Bytecode, PrestateError> {
-        if code_hash == KECCAK256_EMPTY {
-            return Ok(Bytecode::default());
-        }
-        self.codes.get(&code_hash).cloned().ok_or(PrestateError::Code(code_hash))
+        // Every account comes with its code, so that what is not here is of no account: code that the block deploys is
+        // looked up before it is written. Nodes' databases answer that in the same way.
+        Ok(self.codes.get(&code_hash).cloned().unwrap_or_default())
     }
 
     fn storage_ref(&self, address: Address, index: U256) -> Result<U256, PrestateError> {
@@ -147,7 +128,3 @@ impl DatabaseRef for Prestate {
         self.block_hashes.get(&number).copied().ok_or(PrestateError::BlockHash(number))
     }
 }
-
-#[cfg(test)]
-#[path = "prestate_tests.rs"]
-mod tests;

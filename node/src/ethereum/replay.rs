@@ -1,18 +1,20 @@
 //! A block on both paths, checked against its own header and one against the other.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
+use alloy_primitives::Address;
 use revm::context::result::ExecutionResult;
 use revm::primitives::hardfork::SpecId;
+use weft_evm::StateDiff;
 
-use super::changes::{Changes, Difference};
 use super::input::BlockInput;
 use super::paths::{ExecutionPath, PathError, PathOutcome, SequentialPath};
 use super::receipts::{HeaderMismatch, mismatches, receipts};
 
-/// A block has at most this many findings of each kind: one wrong transfer may change all that follows.
-const MOST_FINDINGS: usize = 3;
+/// So many receipts of a block are reported that differ: one that is wrong may change all that follow.
+const MOST_RECEIPTS: usize = 3;
 
 /// Which of the two executions is spoken of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,17 +72,13 @@ pub enum Finding {
         what: String,
     },
     /// Something is left in another state in parallel.
-    #[error("{difference}{}", others(*.more))]
+    #[error("sequential and parallel differ in {accounts} accounts: {first}")]
     State {
-        /// The first difference, by address and slot.
-        difference: Difference,
-        /// How many more there are that are not listed.
-        more: usize,
+        /// In how many accounts, their storage included.
+        accounts: usize,
+        /// The first difference, by address and slot: what is right, and what the parallel path left.
+        first: String,
     },
-}
-
-fn others(more: usize) -> String {
-    if more == 0 { String::new() } else { format!(" (and {more} further differences)") }
 }
 
 /// What came of a block.
@@ -242,17 +240,17 @@ fn check(input: &BlockInput, sequential: &PathOutcome, parallel: Option<&PathOut
     let differing = pairs.filter_map(|(transaction, (expected, actual))| {
         difference(expected, actual).map(|what| Finding::Receipt { transaction, what })
     });
-    findings.extend(differing.take(MOST_FINDINGS));
-    let changes = |state| Changes::new(state, &input.prestate, input.spec());
-    let mut differences = changes(&sequential.state).differences(&changes(&parallel.state));
-    let more = differences.len().saturating_sub(MOST_FINDINGS);
-    differences.truncate(MOST_FINDINGS);
-    let last = differences.len().saturating_sub(1);
-    let of_state = differences.into_iter().enumerate();
-    findings.extend(
-        of_state.map(|(at, difference)| Finding::State { difference, more: if at == last { more } else { 0 } }),
-    );
+    findings.extend(differing.take(MOST_RECEIPTS));
+    if let Some(first) = sequential.diff.first_difference(&parallel.diff) {
+        let accounts = differing_accounts(&sequential.diff, &parallel.diff);
+        findings.push(Finding::State { accounts, first });
+    }
     findings
+}
+
+fn differing_accounts(expected: &StateDiff, actual: &StateDiff) -> usize {
+    let addresses: BTreeSet<&Address> = expected.accounts.keys().chain(actual.accounts.keys()).collect();
+    addresses.into_iter().filter(|address| expected.accounts.get(*address) != actual.accounts.get(*address)).count()
 }
 
 fn against_header(input: &BlockInput, side: Side, results: &[ExecutionResult]) -> Vec<Finding> {

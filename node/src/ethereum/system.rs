@@ -16,10 +16,9 @@ use revm::context::Context;
 use revm::database_interface::WrapDatabaseRef;
 use revm::primitives::hardfork::SpecId;
 use revm::{MainBuilder, MainContext, SystemCallEvm};
-use weft_evm::EvmEnv;
+use weft_evm::{EvmEnv, StateDiff};
 
-use super::changes::Changes;
-use super::prestate::Prestate;
+use super::prestate::{Prestate, PrestateError};
 
 /// Why the protocol's own calls fail.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +34,9 @@ pub enum SystemCallError {
         /// What revm says.
         message: String,
     },
+    /// The prestate lacks what a call reads.
+    #[error(transparent)]
+    Prestate(#[from] PrestateError),
 }
 
 /// Makes the calls that precede the transactions of the block with `header`.
@@ -70,7 +72,7 @@ fn call(env: &EvmEnv, contract: Address, data: [u8; 32], prestate: &mut Prestate
         .system_call(contract, data.into())
         .map_err(|error| SystemCallError::Call { contract, message: error.to_string() })?;
     // A call that fails is none: its state has nothing.
-    let changes = Changes::new(&called.state, prestate, env.cfg_env.spec);
-    prestate.apply(&changes, &called.state);
+    let diff = StateDiff::of_journal(&called.state, prestate, env.cfg_env.spec)?;
+    prestate.set_slots(&diff);
     Ok(())
 }
