@@ -109,7 +109,7 @@ pub(crate) fn block(number: u64, transactions: Vec<Transaction>) -> BlockFile {
         transactions: BlockTransactions::Full(transactions),
         ..Block::default()
     };
-    BlockFile { block, prestate, block_hashes: BTreeMap::new() }
+    BlockFile { chain: None, block, prestate, block_hashes: BTreeMap::new() }
 }
 
 /// A block whose header is right: a payment, a call that logs and writes, the same again, of two types.

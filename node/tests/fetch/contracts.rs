@@ -15,7 +15,8 @@ pub(crate) fn creation(constructor: &[u8], runtime: &[u8]) -> Vec<u8> {
     let length = u16::try_from(runtime.len()).unwrap().to_be_bytes();
     let offset = u16::try_from(constructor.len() + 15).unwrap().to_be_bytes();
     let copy: &[u8] = &[
-        PUSH2, length[0], length[1], DUP1, PUSH2, offset[0], offset[1], PUSH1, 0, CODECOPY, PUSH1, 0, RETURN, STOP, STOP,
+        PUSH2, length[0], length[1], DUP1, PUSH2, offset[0], offset[1], PUSH1, 0, CODECOPY, PUSH1, 0, RETURN, STOP,
+        STOP,
     ];
     joined(&[constructor, copy, runtime])
 }
@@ -38,11 +39,8 @@ pub(crate) fn token() -> Vec<u8> {
         PUSH1, 0, CALLDATALOAD, PUSH1, 0, MSTORE, PUSH1, 64, PUSH1, 0, KECCAK256, DUP1, SLOAD, // amount, slot, balance
         DUP3, ADD, SWAP1, SSTORE, PUSH1, 0, MSTORE,
     ];
-    let log = joined(&[
-        &[PUSH1, 0, CALLDATALOAD, CALLER, PUSH32],
-        event.as_slice(),
-        &[PUSH1, 32, PUSH1, 0, LOG3, STOP],
-    ]);
+    let log =
+        joined(&[&[PUSH1, 0, CALLDATALOAD, CALLER, PUSH32], event.as_slice(), &[PUSH1, 32, PUSH1, 0, LOG3, STOP]]);
     let mut runtime = joined(&[&take, &give, &log]);
     let revert = u8::try_from(runtime.len()).unwrap();
     // The target of the jump in `take`.

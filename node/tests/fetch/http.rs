@@ -63,7 +63,9 @@ fn serve(mut stream: TcpStream, reply: &dyn Fn(&str, &Value, usize) -> Reply, lo
         before
     };
     let (status, headers, body) = match reply(method, &request["params"], before) {
-        Reply::Result(result) => ("200 OK", "", json!({ "jsonrpc": "2.0", "id": request["id"], "result": result }).to_string()),
+        Reply::Result(result) => {
+            ("200 OK", "", json!({ "jsonrpc": "2.0", "id": request["id"], "result": result }).to_string())
+        }
         Reply::Error { code, message } => {
             let error = json!({ "code": code, "message": message });
             ("200 OK", "", json!({ "jsonrpc": "2.0", "id": request["id"], "error": error }).to_string())

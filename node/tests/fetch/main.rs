@@ -6,4 +6,5 @@ mod anvil;
 mod chain;
 mod contracts;
 mod failures;
+mod fixtures;
 mod http;

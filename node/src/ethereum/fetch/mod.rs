@@ -5,6 +5,7 @@
 //! questions; where it does not, it takes more requests, and the file is the same. A file is written only if the block
 //! reproduces its header out of that file.
 
+mod error;
 mod execution;
 mod remote_state;
 mod rpc;
@@ -23,6 +24,7 @@ use serde_json::json;
 use tokio::runtime::Handle;
 use url::Url;
 
+pub use self::error::{BlockFailure, FetchError};
 pub use self::execution::{ExecutionError, ReplayError};
 pub use self::remote_state::RemoteStateError;
 use self::remote_state::{Prefetched, Record, RemoteState};
@@ -31,7 +33,9 @@ pub use self::rpc::{Endpoint, RpcError, RpcFailure};
 use self::trace::{TraceEntry, Traces};
 use super::chain::{Chain, Fork, MAINNET, environment};
 use super::file::BlockFile;
-use super::receipts::HeaderMismatch;
+
+/// JSON-RPC's code for a method that is not there.
+const NO_METHOD: i64 = -32601;
 
 /// How a node is asked.
 #[derive(Debug, Clone)]
@@ -58,93 +62,6 @@ impl Default for FetchSettings {
             fork: None,
         }
     }
-}
-
-/// Why there is no block file.
-#[derive(Debug, thiserror::Error)]
-pub enum FetchError {
-    /// What was given is no address of a node.
-    #[error("{url:?} is no http or https URL: {reason}")]
-    Url {
-        /// What was given.
-        url: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// HTTP or TLS cannot be set up on this machine.
-    #[error("{url}: no client for it: {reason}")]
-    Client {
-        /// The node.
-        url: Endpoint,
-        /// What is missing.
-        reason: String,
-    },
-    /// The node does not answer, ahead of any block.
-    #[error(transparent)]
-    Rpc(#[from] RpcError),
-    /// Forks follow a schedule that is not known here.
-    #[error("{url}: the chain id is {chain_id}, and only mainnet's forks are known: the fork has to be named")]
-    NoFork {
-        /// The node.
-        url: Endpoint,
-        /// Its chain.
-        chain_id: u64,
-    },
-    /// Mainnet's forks are known.
-    #[error(
-        "{url}: the node is on mainnet, whose blocks are of the fork that their time gives: {fork} cannot be chosen"
-    )]
-    MainnetFork {
-        /// The node.
-        url: Endpoint,
-        /// What was chosen.
-        fork: Fork,
-    },
-    /// One block.
-    #[error("block {block}: {reason}")]
-    Block {
-        /// Its number.
-        block: u64,
-        /// What is wrong.
-        reason: BlockFailure,
-    },
-}
-
-/// Why there is no file of one block.
-#[derive(Debug, thiserror::Error)]
-pub enum BlockFailure {
-    /// The node does not answer.
-    #[error(transparent)]
-    Rpc(#[from] RpcError),
-    /// The node is not that far, or has forgotten it.
-    #[error("{0} has no such block")]
-    Missing(Endpoint),
-    /// Nothing comes before it.
-    #[error("the first block is not executed")]
-    Genesis,
-    /// The node gives hashes.
-    #[error("{0} gives its transactions' hashes only")]
-    OnlyHashes(Endpoint),
-    /// Its transactions cannot be executed.
-    #[error(transparent)]
-    Execution(#[from] ExecutionError),
-    /// The file does not give the transactions that the block has.
-    #[error("executed from the file: {0}")]
-    Replay(#[from] ReplayError),
-    /// The execution is not that of the chain: another fork, or a node whose answers do not fit together.
-    #[error("executed from the file, it contradicts its header: {0}; nothing is written")]
-    Header(HeaderMismatch),
-    /// The chain has another block of that number by now.
-    #[error("the chain has changed meanwhile: it was {before}, now it is {now}")]
-    Reorganised {
-        /// When its transactions were asked for.
-        before: B256,
-        /// At the end.
-        now: B256,
-    },
-    /// The execution has panicked or was cancelled.
-    #[error("the execution has ended early: {0}")]
-    Ended(String),
 }
 
 /// A block file, and what it took.
@@ -225,7 +142,7 @@ impl Fetcher {
         let traced = traces.as_ref().is_some_and(|traces| !traces.is_empty());
         let assembled = match traces {
             Some(traces) => match self.assemble(&block, parent, &credited, traces, Prefetched::default()).await {
-                Err(failure) if is_about_the_content(&failure) => {
+                Err(failure) if failure.is_about_the_content() => {
                     tracing::warn!(block = number, "{failure}: without the tracer");
                     None
                 }
@@ -277,7 +194,10 @@ impl Fetcher {
             Err(error @ RpcError { failure: RpcFailure::Connection(_), .. }) => return Err(error),
             Err(error) => {
                 tracing::info!(block = number, "{error}: without the tracer");
-                self.trace.store(false, Ordering::Relaxed);
+                // It may be the one block that takes too long, or is too old. Who has no tracer has none for the next.
+                if matches!(error.failure, RpcFailure::Refused { code: NO_METHOD, .. } | RpcFailure::Status { .. }) {
+                    self.trace.store(false, Ordering::Relaxed);
+                }
                 return Ok(None);
             }
         };
@@ -305,21 +225,10 @@ impl Fetcher {
             let file = BlockFile { chain, block, prestate, block_hashes };
             match execution::contradictions(&file, transactions, &types)?.into_iter().next() {
                 None => Ok(file),
-                Some(mismatch) => Err(BlockFailure::Header(mismatch)),
+                Some(mismatch) => Err(BlockFailure::Header { spec: env.cfg_env.spec, mismatch }),
             }
         });
         executed.await.map_err(|error| BlockFailure::Ended(error.to_string()))?
-    }
-}
-
-/// Whether other answers could give another outcome.
-fn is_about_the_content(failure: &BlockFailure) -> bool {
-    match failure {
-        BlockFailure::Header(_) | BlockFailure::Replay(_) => true,
-        BlockFailure::Execution(error) => {
-            matches!(error.state_error(), None | Some(RemoteStateError::Code { .. }))
-        }
-        _ => false,
     }
 }
 
