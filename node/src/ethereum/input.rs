@@ -6,21 +6,17 @@ use std::thread;
 use alloy_consensus::crypto::RecoveryError;
 use alloy_consensus::transaction::SignerRecoverable;
 use alloy_consensus::{Header, TxType};
-use alloy_eips::eip7840::BlobParams;
 use alloy_evm::FromRecoveredTx;
-use alloy_hardforks::{EthereumChainHardforks, EthereumHardforks};
 use alloy_primitives::Address;
 use alloy_rpc_types_eth::Transaction;
 use revm::context::TxEnv;
 use revm::primitives::hardfork::SpecId;
 use weft_evm::EvmEnv;
 
+use super::chain;
 use super::file::{BlockFile, BlockFileError};
 use super::prestate::{CodeError, Prestate};
 use super::system::{self, SystemCallError};
-
-/// Mainnet's.
-const CHAIN_ID: u64 = 1;
 
 /// A thread that recovers fewer senders than this costs more than it saves.
 const SENDERS_PER_THREAD: usize = 16;
@@ -107,7 +103,7 @@ impl BlockInput {
     /// [`BlockError`] where the block makes no sense.
     pub fn new(file: BlockFile, threads: usize) -> Result<Self, BlockError> {
         let header = file.block.header.inner;
-        let env = environment(&header);
+        let env = chain::environment(file.chain.as_ref(), &header);
         let mut prestate = Prestate::new(&file.prestate, &file.block_hashes)?;
         system::before_transactions(&env, &header, &mut prestate)?;
         // An empty list reads as one of hashes.
@@ -124,26 +120,6 @@ impl BlockInput {
     #[must_use]
     pub fn spec(&self) -> SpecId {
         self.env.cfg_env.spec
-    }
-}
-
-/// The rules of mainnet at a header's number and time.
-fn environment(header: &Header) -> EvmEnv {
-    let forks = EthereumChainHardforks::mainnet();
-    EvmEnv::for_eth_block(header, &forks, CHAIN_ID, blob_params(&forks, header.timestamp))
-}
-
-fn blob_params(forks: &EthereumChainHardforks, timestamp: u64) -> Option<BlobParams> {
-    if forks.is_bpo2_active_at_timestamp(timestamp) {
-        Some(BlobParams::bpo2())
-    } else if forks.is_bpo1_active_at_timestamp(timestamp) {
-        Some(BlobParams::bpo1())
-    } else if forks.is_osaka_active_at_timestamp(timestamp) {
-        Some(BlobParams::osaka())
-    } else if forks.is_prague_active_at_timestamp(timestamp) {
-        Some(BlobParams::prague())
-    } else {
-        forks.is_cancun_active_at_timestamp(timestamp).then(BlobParams::cancun)
     }
 }
 
