@@ -33,11 +33,16 @@ const MOST_DOUBLINGS: u32 = 5;
 /// No window is shorter than so many units, unless the configuration says so.
 const SHORTEST_WINDOW: u32 = 8;
 
+/// Nor is it judged before so much time has passed: what a few microseconds show is chance.
+const SHORTEST_JUDGED: Duration = Duration::from_micros(200);
+
 /// Watches whether executing in parallel is worth it.
 #[derive(Debug)]
 pub(crate) struct Watch {
     /// Units between two looks.
     window: u32,
+    /// Time that must have passed besides.
+    shortest: Duration,
     /// Of the time that passes, in percent: executions must take so much together.
     worthwhile_percent: u32,
     /// When the window began: with its first commit, so that waking the workers is not held against them.
@@ -54,6 +59,7 @@ impl Watch {
         let window = u32::try_from(units / 8).unwrap_or(u32::MAX).max(SHORTEST_WINDOW).min(config.trial_units);
         Self {
             window: window.max(1),
+            shortest: SHORTEST_JUDGED,
             worthwhile_percent: config.worthwhile_percent,
             begun: None,
             units: 0,
@@ -77,6 +83,9 @@ impl Watch {
         }
         // Another core's clock may be behind.
         let passed = begun.elapsed().max(Duration::from_nanos(1));
+        if passed < self.shortest {
+            return true;
+        }
         let is_worth_it = self.useful * 100 >= passed * self.worthwhile_percent;
         *self = Self { begun: None, units: 0, useful: Duration::ZERO, has_proved: is_worth_it, ..*self };
         is_worth_it
@@ -112,6 +121,11 @@ impl Trials {
     fn succeeded(&self) {
         self.failed.store(0, Ordering::Relaxed);
     }
+
+    pub(crate) fn forget(&self) {
+        self.failed.store(0, Ordering::Relaxed);
+        self.owed.store(0, Ordering::Relaxed);
+    }
 }
 
 /// The state as the earlier stretches of the block have left it.
@@ -136,6 +150,7 @@ pub(crate) fn execute<V, R, F>(
     reader: &R,
     transactions: &[V::Transaction],
     policy: BlockPolicy,
+    unit_length: usize,
     on_commit: F,
 ) -> Result<BlockOutput<V>, BlockError>
 where
@@ -146,7 +161,7 @@ where
     let watch = Stopwatch::start();
     let config = engine.config();
     let trials = engine.trials();
-    let trial = config.trial_units.max(1) as usize * config.unit_length.max(1);
+    let trial = config.trial_units.max(1) as usize * unit_length;
     let mut state = SequentialState::new();
     let mut progress = Progress::new(policy, transactions.len(), on_commit);
     let mut metrics = Metrics { transactions: transactions.len() as u64, workers: 1, ..Metrics::default() };
@@ -172,9 +187,9 @@ where
             continue;
         }
         let layered = Layered { state: &state, reader };
-        let units = left.div_ceil(config.unit_length.max(1));
+        let units = left.div_ceil(unit_length);
         let watched = Some(Watch::new(config, units));
-        let parallel = engine.run_parallel(vm, &layered, transactions, next, policy, progress, watched)?;
+        let parallel = engine.run_parallel(vm, &layered, transactions, next, unit_length, policy, progress, watched)?;
         metrics.absorb(parallel.metrics());
         if !parallel.has_given_up() {
             if parallel.has_proved() {
@@ -208,7 +223,8 @@ mod tests {
     const MILLISECOND: Duration = Duration::from_millis(1);
 
     fn watch(worthwhile_percent: u32) -> Watch {
-        Watch::new(&Config { trial_units: 3, worthwhile_percent, ..Config::default() }, 1000)
+        let watch = Watch::new(&Config { trial_units: 3, worthwhile_percent, ..Config::default() }, 1000);
+        Watch { shortest: Duration::ZERO, ..watch }
     }
 
     #[test]

@@ -179,21 +179,49 @@ impl<V: Vm> Engine<V> {
         R: StateReader<V::Key, V::Value>,
         F: FnMut(usize, &Outcome<V::Output>) + Send,
     {
+        self.execute_block_in_units(vm, reader, transactions, policy, self.config.unit_length, on_commit)
+    }
+
+    /// As [`execute_block_with`](Self::execute_block_with), with units of `unit_length` transactions instead of the
+    /// configuration's: for whoever can tell from a block what suits it.
+    ///
+    /// # Errors
+    /// As [`execute_block`](Self::execute_block).
+    pub fn execute_block_in_units<R, F>(
+        &self,
+        vm: &V,
+        reader: &R,
+        transactions: &[V::Transaction],
+        policy: BlockPolicy,
+        unit_length: usize,
+        on_commit: F,
+    ) -> Result<BlockOutput<V>, BlockError>
+    where
+        R: StateReader<V::Key, V::Value>,
+        F: FnMut(usize, &Outcome<V::Output>) + Send,
+    {
+        let unit_length = unit_length.max(1);
         if !self.config.is_parallel(transactions.len()) {
             return sequential::execute(vm, reader, transactions, policy, on_commit);
         }
         if self.config.mode == Mode::Auto {
-            return adaptive::execute(self, vm, reader, transactions, policy, on_commit);
+            return adaptive::execute(self, vm, reader, transactions, policy, unit_length, on_commit);
         }
         let watch = Stopwatch::start();
         let progress = Progress::new(policy, transactions.len(), on_commit);
-        let stretch = self.run_parallel(vm, reader, transactions, 0, policy, progress, None)?;
+        let stretch = self.run_parallel(vm, reader, transactions, 0, unit_length, policy, progress, None)?;
         let mut metrics = stretch.metrics.clone();
         let finish = Stopwatch::start();
         let (Progress { admission, outcomes, end, .. }, changes) = self.finish(stretch, reader)?;
         metrics.core_time += finish.cpu();
         metrics.wall_time = watch.wall();
         Ok(BlockOutput { outcomes, changes, end, gas_used: admission.gas_used(), metrics })
+    }
+
+    /// Forgets what [`Mode::Auto`] has learned from earlier blocks: for whoever knows that the next block is of another
+    /// kind.
+    pub fn forget_trials(&self) {
+        self.trials.forget();
     }
 
     /// What [`Mode::Auto`] remembers of its trials.
@@ -210,6 +238,7 @@ impl<V: Vm> Engine<V> {
         reader: &R,
         transactions: &[V::Transaction],
         first: usize,
+        unit_length: usize,
         policy: BlockPolicy,
         progress: Progress<V, F>,
         watch: Option<Watch>,
@@ -218,7 +247,6 @@ impl<V: Vm> Engine<V> {
         R: StateReader<V::Key, V::Value>,
         F: FnMut(usize, &Outcome<V::Output>) + Send,
     {
-        let unit_length = self.config.unit_length.max(1);
         let units = (transactions.len() - first).div_ceil(unit_length);
         // The last numbers have a meaning of their own in scheduler and memory.
         let units = u32::try_from(units).ok().filter(|units| *units < 1 << 31);

@@ -7,8 +7,8 @@ use revm::database_interface::{DatabaseCommit, DatabaseRef, WrapDatabaseRef};
 use revm::primitives::KECCAK_EMPTY;
 use revm::state::{Account, AccountInfo, AccountStatus, EvmState, EvmStorageSlot, TransactionId};
 
+use crate::block_changes::BlockChanges;
 use crate::diff::Basics;
-use crate::parallel::BlockChanges;
 
 /// An account in one of revm's state maps.
 fn account(before: Option<&AccountInfo>, after: AccountInfo, status: AccountStatus) -> Account {
@@ -60,6 +60,9 @@ impl BlockChanges {
             let mut account = account(found, info, status);
             for (slot, value) in change.last_slots() {
                 let was = if is_made { U256::ZERO } else { db.storage_ref(address, slot)? };
+                if was == value {
+                    continue;
+                }
                 account.storage.insert(slot, EvmStorageSlot::new_changed(was, value, TransactionId::ZERO));
             }
             changed.insert(address, account);

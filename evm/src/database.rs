@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, B256, U256};
 use revm::Database;
 use revm::bytecode::Bytecode;
-use revm::primitives::{B256Map, KECCAK_EMPTY};
+use revm::primitives::{AddressMap, B256Map, KECCAK_EMPTY};
 use revm::state::{AccountId, AccountInfo};
 
 use crate::access::{Ended, with_state};
@@ -26,7 +26,6 @@ struct KnownCode {
 /// What an account was when the transaction first looked at it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Loaded {
-    pub(crate) address: Address,
     pub(crate) identity: Identity,
     /// What the account held, or [`STAND_IN`].
     pub(crate) holdings: Holdings,
@@ -56,6 +55,8 @@ pub(crate) struct TransactionDatabase {
     pub(crate) paid: Option<Address>,
     /// The accounts that the journal has loaded. [`AccountInfo::account_id`] counts from 0 here.
     pub(crate) loaded: Vec<Loaded>,
+    /// Where in `loaded` the accounts are that do not exist.
+    absent: AddressMap<usize>,
     /// From EIP-161 on an account that holds nothing is as good as absent.
     pub(crate) clears_empty_accounts: bool,
     /// Codes by their hash: what is found under a hash never changes.
@@ -68,9 +69,18 @@ impl TransactionDatabase {
             loading: Loading::Whole,
             paid: None,
             loaded: Vec::new(),
+            absent: AddressMap::default(),
             clears_empty_accounts: true,
             codes: B256Map::default(),
         }
+    }
+
+    /// Forgets the accounts of the last transaction.
+    pub(crate) fn begin(&mut self, paid: Option<Address>) {
+        self.paid = paid;
+        self.loaded.clear();
+        self.absent.clear();
+        self.loading = Loading::Whole;
     }
 
     /// What is known of an account that the journal has loaded.
@@ -78,7 +88,7 @@ impl TransactionDatabase {
         match info.account_id {
             Some(id) => Some(id.get()),
             // The journal keeps no number for accounts that did not exist.
-            None => self.loaded.iter().position(|loaded| loaded.address == address),
+            None => self.absent.get(&address).copied(),
         }
     }
 
@@ -103,8 +113,9 @@ impl Database for TransactionDatabase {
         let is_deferred = self.can_defer(address, &identity);
         let holdings = if is_deferred { STAND_IN } else { with_state(|state| state.holdings(address))? };
         let id = self.loaded.len();
-        self.loaded.push(Loaded { address, identity, holdings, is_deferred });
+        self.loaded.push(Loaded { identity, holdings, is_deferred });
         if !identity.exists && holdings.is_empty() {
+            self.absent.insert(address, id);
             return Ok(None);
         }
         Ok(Some(AccountInfo {
@@ -145,8 +156,7 @@ impl Database for TransactionDatabase {
     }
 
     fn storage(&mut self, address: Address, slot: U256) -> Result<U256, Ended> {
-        let loaded = self.loaded.iter().find(|loaded| loaded.address == address);
-        let generation = loaded.map_or(0, |loaded| loaded.identity.generation);
+        let generation = self.absent.get(&address).map_or(0, |&at| self.loaded[at].identity.generation);
         with_state(|state| state.slot(address, generation, slot))
     }
 

@@ -6,7 +6,7 @@ use alloy_primitives::{Address, B256, U256};
 use revm::database_interface::DatabaseRef;
 use revm::primitives::KECCAK_EMPTY;
 use revm::primitives::hardfork::SpecId;
-use revm::state::{AccountInfo, EvmState};
+use revm::state::{Account, AccountInfo, EvmState};
 
 /// An account's balance, nonce and code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,28 @@ pub struct AccountDiff {
     pub is_wiped: bool,
     /// The slots that have another value than before, with that value.
     pub slots: BTreeMap<U256, U256>,
+}
+
+/// An account as revm's own journal leaves it, after it has executed several transactions without being emptied.
+pub(crate) struct AfterJournal {
+    pub(crate) after: Option<Basics>,
+    pub(crate) is_wiped: bool,
+}
+
+impl AfterJournal {
+    /// `None` for an account that was only looked at.
+    pub(crate) fn of(account: &Account, clears_empty_accounts: bool) -> Option<Self> {
+        if !account.is_touched() && !account.is_selfdestructed() {
+            return None;
+        }
+        let clears = clears_empty_accounts;
+        let basics = Basics::from(&account.info);
+        // An account that was destroyed and then loaded by a later transaction begins anew there.
+        let is_gone = account.is_selfdestructed_locally() || (clears && basics.is_empty());
+        let is_absent = !clears && account.is_loaded_as_not_existing() && !account.is_created() && basics.is_empty();
+        let after = (!is_gone && !is_absent).then_some(basics);
+        Some(Self { after, is_wiped: account.is_selfdestructed() || account.is_created() })
+    }
 }
 
 /// What a block changes: accounts and slots whose values differ, and nothing else.
@@ -86,16 +108,7 @@ impl StateDiff {
         let clears = spec.is_enabled_in(SpecId::SPURIOUS_DRAGON);
         let mut diff = Self::default();
         for (address, account) in state {
-            if !account.is_touched() && !account.is_selfdestructed() {
-                continue;
-            }
-            let basics = Basics::from(&account.info);
-            // An account that was destroyed and then loaded by a later transaction begins anew there.
-            let is_gone = account.is_selfdestructed_locally() || (clears && basics.is_empty());
-            let is_absent =
-                !clears && account.is_loaded_as_not_existing() && !account.is_created() && basics.is_empty();
-            let after = (!is_gone && !is_absent).then_some(basics);
-            let is_wiped = account.is_selfdestructed() || account.is_created();
+            let Some(AfterJournal { after, is_wiped }) = AfterJournal::of(account, clears) else { continue };
             let slots = account.storage.iter().map(|(slot, value)| (*slot, value.present_value));
             diff.insert(db, *address, after, is_wiped, slots)?;
         }

@@ -50,15 +50,13 @@ pub(crate) struct DeferringJournal {
 impl DeferringJournal {
     /// Makes the journal ready for a transaction that pays `paid`.
     pub(crate) fn begin(&mut self, paid: Option<Address>, is_exact: bool) {
-        self.database.paid = paid;
+        self.database.begin(paid);
         // It only tells transactions apart that share a journal, and there is an end to its numbers.
         self.inner.transaction_id = TransactionId::ZERO;
         self.is_exact = is_exact;
         self.is_observing = false;
         self.has_overflowed = false;
         self.fee = None;
-        self.database.loaded.clear();
-        self.database.loading = Loading::Whole;
     }
 
     /// What is loaded next need not be whole.

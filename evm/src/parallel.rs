@@ -1,20 +1,19 @@
 //! Whole blocks of Ethereum transactions on any revm database: one call.
 
-use std::collections::BTreeMap;
+use std::time::Instant;
 
-use alloy_primitives::{Address, B256, U256};
-use revm::bytecode::Bytecode;
 use revm::context::TxEnv;
-use revm::context::result::{ExecutionResult, InvalidTransaction};
+use revm::context::result::{EVMError, ExecutionResult, InvalidTransaction};
 use revm::database_interface::DatabaseRef;
-use revm::primitives::B256Map;
-use revm::primitives::hardfork::SpecId;
-use weft_engine::{BlockError, BlockPolicy, Config, Engine, Metrics};
+use weft_engine::{BlockError, BlockPolicy, Config, Engine, Metrics, Mode};
+use weft_storage::StorageError;
 
 use crate::EvmEnv;
-use crate::diff::{Basics, StateDiff};
+use crate::block_changes::{BlockChanges, Source};
 use crate::reader::DatabaseReader;
-use crate::state::{Holdings, Identity, StateKey, StateValue};
+use crate::sequential;
+use crate::state::StateKey;
+use crate::units::{is_chain, is_short, unit_length_of};
 use crate::vm::{EvmVm, TransactionOutput};
 
 /// Why a block has no result.
@@ -41,13 +40,9 @@ pub enum ParallelError {
     Block(#[from] BlockError),
 }
 
-/// The final values of everything that a block has changed, as the engine gives them: ascending, without what came back
-/// to its old value.
-#[derive(Debug, Clone)]
-pub struct BlockChanges {
-    changes: Vec<(StateKey, Option<StateValue>)>,
-    spec: SpecId,
-}
+/// Less than the engine's usual demand: transactions of Ethereum differ so much in length that a short window shows
+/// little. On a chain of real dependencies it is not reached either.
+const WORTHWHILE_PERCENT: u32 = 90;
 
 /// What a block gives.
 #[derive(Debug)]
@@ -64,13 +59,24 @@ pub struct ParallelExecuted {
 #[derive(Debug)]
 pub struct ParallelEvm {
     engine: Engine<EvmVm>,
+    /// `None`: what suits the block.
+    unit_length: Option<usize>,
 }
 
 impl ParallelEvm {
-    /// An engine with workers of its own, kept from block to block.
+    /// An engine with workers of its own, kept from block to block. The length of units is chosen for each block.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self { engine: Engine::new(config) }
+        let worthwhile_percent = config.worthwhile_percent.min(WORTHWHILE_PERCENT);
+        let config = Config { worthwhile_percent, ..config };
+        Self { engine: Engine::new(config), unit_length: None }
+    }
+
+    /// As [`new`](Self::new), with units of the configuration's length for every block.
+    #[must_use]
+    pub fn with_fixed_units(config: Config) -> Self {
+        let unit_length = Some(config.unit_length);
+        Self { engine: Engine::new(config), unit_length }
     }
 
     /// The engine.
@@ -89,9 +95,16 @@ impl ParallelEvm {
         db: &DB,
         transactions: &[TxEnv],
     ) -> Result<ParallelExecuted, ParallelError> {
+        if !self.is_worth_dividing(transactions) {
+            return execute_alone(env, db, transactions);
+        }
         let vm = EvmVm::new(env.clone());
         let reader = DatabaseReader::new(db);
-        let block = self.engine.execute_block(&vm, &reader, transactions, BlockPolicy::default())?;
+        let unit_length = self.unit_length.unwrap_or_else(|| unit_length_of(transactions));
+        // Blocks of one chain differ as much from each other as from those of another.
+        self.engine.forget_trials();
+        let policy = BlockPolicy::default();
+        let block = self.engine.execute_block_in_units(&vm, &reader, transactions, policy, unit_length, |_, _| {})?;
         let mut results = Vec::with_capacity(block.outcomes.len());
         for (transaction, outcome) in block.outcomes.into_iter().enumerate() {
             match outcome.output {
@@ -102,117 +115,47 @@ impl ParallelEvm {
                 }
             }
         }
-        let changes = BlockChanges { changes: block.changes, spec: env.cfg_env.spec };
+        let changes = BlockChanges { source: Source::Keys(block.changes), spec: env.cfg_env.spec };
         Ok(ParallelExecuted { results, changes, metrics: block.metrics })
     }
-}
 
-/// The changed parts of one account.
-#[derive(Debug, Default)]
-pub(crate) struct ChangedAccount {
-    holdings: Option<Holdings>,
-    identity: Option<Identity>,
-    slots: Vec<(u32, U256, U256)>,
-}
-
-impl ChangedAccount {
-    /// The account after the block. `before` is what it was.
-    pub(crate) fn after(&self, before: Option<Basics>, clears: bool) -> Option<Basics> {
-        let unset = Basics { balance: U256::ZERO, nonce: 0, code_hash: Identity::ABSENT.code_hash };
-        let was = before.unwrap_or(unset);
-        let holdings = self.holdings.unwrap_or(Holdings { balance: was.balance, nonce: was.nonce });
-        let after = Basics {
-            balance: holdings.balance,
-            nonce: holdings.nonce,
-            code_hash: self.identity.map_or(was.code_hash, |identity| identity.code_hash),
-        };
-        let exists = self.identity.map_or(before.is_some(), |identity| identity.exists);
-        (exists || (clears && !after.is_empty())).then_some(after)
-    }
-
-    pub(crate) fn generation(&self) -> u32 {
-        self.identity.map_or(0, |identity| identity.generation)
-    }
-
-    /// The slots of the account's last generation.
-    pub(crate) fn last_slots(&self) -> impl Iterator<Item = (U256, U256)> + '_ {
-        let last = self.generation();
-        self.slots.iter().filter(move |(generation, ..)| *generation == last).map(|(_, slot, value)| (*slot, *value))
+    /// Whether to divide the block, as far as its transactions show. How it goes shows on the way.
+    fn is_worth_dividing(&self, transactions: &[TxEnv]) -> bool {
+        let config = self.engine.config();
+        let is_forced = config.mode == Mode::Optimistic;
+        is_forced || (config.is_parallel(transactions.len()) && !is_short(transactions) && !is_chain(transactions))
     }
 }
 
-impl BlockChanges {
-    /// The changes as the engine gives them, by key.
-    #[must_use]
-    pub fn entries(&self) -> &[(StateKey, Option<StateValue>)] {
-        &self.changes
-    }
-
-    /// How many values are changed.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.changes.len()
-    }
-
-    /// Whether nothing is changed.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
-    }
-
-    pub(crate) fn clears_empty_accounts(&self) -> bool {
-        self.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON)
-    }
-
-    /// By account, with the codes that are new.
-    pub(crate) fn by_account(&self) -> (BTreeMap<Address, ChangedAccount>, B256Map<Bytecode>) {
-        let mut accounts: BTreeMap<Address, ChangedAccount> = BTreeMap::new();
-        let mut codes = B256Map::default();
-        for (key, value) in &self.changes {
-            match (key, value) {
-                (StateKey::Holdings(address), value) => {
-                    let holdings =
-                        if let Some(StateValue::Holdings(holdings)) = value { *holdings } else { Holdings::default() };
-                    accounts.entry(*address).or_default().holdings = Some(holdings);
-                }
-                (StateKey::Identity(address), value) => {
-                    let identity =
-                        if let Some(StateValue::Identity(identity)) = value { *identity } else { Identity::ABSENT };
-                    accounts.entry(*address).or_default().identity = Some(identity);
-                }
-                (StateKey::Slot(address, generation, slot), value) => {
-                    let value = if let Some(StateValue::Slot(value)) = value { *value } else { U256::ZERO };
-                    accounts.entry(*address).or_default().slots.push((*generation, *slot, value));
-                }
-                (StateKey::DeployedCode(hash), Some(StateValue::Code(code))) => {
-                    codes.insert(*hash, code.clone());
-                }
-                // Neither is ever removed, nor written otherwise.
-                (StateKey::Code(_) | StateKey::DeployedCode(_) | StateKey::BlockHash(_), _) => {}
-            }
+/// Executes a block that is not worth dividing, with plain revm.
+fn execute_alone<DB: DatabaseRef>(
+    env: &EvmEnv,
+    db: &DB,
+    transactions: &[TxEnv],
+) -> Result<ParallelExecuted, ParallelError> {
+    let begun = Instant::now();
+    let executed = sequential::execute(env, db, transactions.iter().cloned());
+    let executed = executed.map_err(|sequential::SequentialError { transaction, source }| match source {
+        EVMError::Transaction(source) => ParallelError::Invalid { transaction, source },
+        EVMError::Database(error) => {
+            let source = StorageError::backend("the revm database", "read", error);
+            BlockError::Storage { transaction, source }.into()
         }
-        (accounts, codes)
-    }
-
-    /// What differs from the state before the block.
-    ///
-    /// # Errors
-    /// What `db` fails with, which must be what the block was executed on.
-    pub fn diff<DB: DatabaseRef>(&self, db: &DB) -> Result<StateDiff, DB::Error> {
-        let mut diff = StateDiff::default();
-        for (address, account) in self.by_account().0 {
-            let before = db.basic_ref(address)?.map(|info| Basics::from(&info));
-            let after = account.after(before, self.clears_empty_accounts());
-            diff.insert(db, address, after, account.generation() > 0, account.last_slots())?;
-        }
-        Ok(diff)
-    }
-
-    /// New code, by its hash.
-    pub fn codes(&self) -> impl Iterator<Item = (B256, &Bytecode)> + '_ {
-        self.changes.iter().filter_map(|(key, value)| match (key, value) {
-            (StateKey::DeployedCode(hash), Some(StateValue::Code(code))) => Some((*hash, code)),
-            _ => None,
-        })
-    }
+        other => ParallelError::Impossible { transaction, reason: other.to_string() },
+    })?;
+    let spec = env.cfg_env.spec;
+    let count = transactions.len() as u64;
+    let wall_time = begun.elapsed();
+    let metrics = Metrics {
+        transactions: count,
+        units: count,
+        executions: count,
+        sequential_transactions: count,
+        core_time: wall_time,
+        wall_time,
+        workers: 1,
+        ..Metrics::default()
+    };
+    let changes = BlockChanges { source: Source::Journal(executed.state), spec };
+    Ok(ParallelExecuted { results: executed.results, changes, metrics })
 }

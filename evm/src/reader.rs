@@ -1,5 +1,8 @@
 //! The state before the block, from any revm database.
 
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use alloy_primitives::{Address, B256, U256};
 use parking_lot::RwLock;
 use revm::bytecode::Bytecode;
@@ -10,19 +13,71 @@ use weft_storage::{StateReader, StorageError};
 
 use crate::state::{Holdings, Identity, StateKey, StateValue};
 
+/// Accounts that a thread remembers: the parties of the transfer at hand, and one more.
+const REMEMBERED: usize = 4;
+
+/// Numbers the readers of this process, so that a thread knows whose accounts it remembers.
+static NEXT_READER: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    static RECENT: RefCell<Recent> = const { RefCell::new(Recent::new()) };
+}
+
+/// The accounts that a thread has read last. An account is several keys, and its place in a large database is far away.
+struct Recent {
+    reader: u64,
+    accounts: [Option<(Address, Option<(Holdings, Identity)>)>; REMEMBERED],
+    next: usize,
+}
+
+impl Recent {
+    const fn new() -> Self {
+        Self { reader: u64::MAX, accounts: [None; REMEMBERED], next: 0 }
+    }
+
+    fn find(&self, reader: u64, address: Address) -> Option<Option<(Holdings, Identity)>> {
+        if self.reader != reader {
+            return None;
+        }
+        self.accounts.iter().flatten().find(|(known, _)| *known == address).map(|(_, account)| *account)
+    }
+
+    fn remember(&mut self, reader: u64, address: Address, account: Option<(Holdings, Identity)>) {
+        if self.reader != reader {
+            *self = Self { reader, ..Self::new() };
+        }
+        self.accounts[self.next] = Some((address, account));
+        self.next = (self.next + 1) % REMEMBERED;
+    }
+}
+
 /// Reads keys from a revm database.
 pub(crate) struct DatabaseReader<'d, DB> {
     db: &'d DB,
+    number: u64,
     /// Code that came with an account. A database that gives it so need not find it by its hash.
     codes: RwLock<HashMap<B256, Bytecode>>,
 }
 
 impl<'d, DB: DatabaseRef> DatabaseReader<'d, DB> {
     pub(crate) fn new(db: &'d DB) -> Self {
-        Self { db, codes: RwLock::new(HashMap::default()) }
+        // Relaxed: only that no two readers get one number matters.
+        Self { db, number: NEXT_READER.fetch_add(1, Ordering::Relaxed), codes: RwLock::new(HashMap::default()) }
     }
 
-    fn account(&self, address: Address) -> Result<Option<AccountInfo>, StorageError> {
+    /// What an account holds and is. Who reads one of both reads the other next.
+    fn account(&self, address: Address) -> Result<Option<(Holdings, Identity)>, StorageError> {
+        if let Some(known) = RECENT.with_borrow(|recent| recent.find(self.number, address)) {
+            return Ok(known);
+        }
+        let account = self
+            .load(address)?
+            .map(|info| (Holdings { balance: info.balance, nonce: info.nonce }, self.identity(info)));
+        RECENT.with_borrow_mut(|recent| recent.remember(self.number, address, account));
+        Ok(account)
+    }
+
+    fn load(&self, address: Address) -> Result<Option<AccountInfo>, StorageError> {
         self.db.basic_ref(address).map_err(|error| failed(format!("account {address}"), error))
     }
 
@@ -59,12 +114,8 @@ fn unless_zero(number: U256, value: impl FnOnce(U256) -> StateValue) -> Option<S
 impl<DB: DatabaseRef + Sync> StateReader<StateKey, StateValue> for DatabaseReader<'_, DB> {
     fn read(&self, key: &StateKey) -> Result<Option<StateValue>, StorageError> {
         Ok(match key {
-            StateKey::Holdings(address) => self
-                .account(*address)?
-                .and_then(|info| Holdings { balance: info.balance, nonce: info.nonce }.into_value()),
-            StateKey::Identity(address) => {
-                self.account(*address)?.map(|info| StateValue::Identity(self.identity(info)))
-            }
+            StateKey::Holdings(address) => self.account(*address)?.and_then(|(holdings, _)| holdings.into_value()),
+            StateKey::Identity(address) => self.account(*address)?.map(|(_, identity)| StateValue::Identity(identity)),
             StateKey::Slot(address, 0, slot) => {
                 let value = self.db.storage_ref(*address, *slot);
                 unless_zero(

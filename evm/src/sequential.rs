@@ -4,11 +4,16 @@
 //! It is as fast as revm goes: the journal is the only cache, it is kept from one transaction to the next, and nothing
 //! is cloned. Nothing of weft is used here.
 
-use revm::context::result::{EVMError, ExecutionResult};
-use revm::context::{Context, TxEnv};
-use revm::database_interface::{DatabaseRef, WrapDatabaseRef};
-use revm::state::EvmState;
-use revm::{ExecuteEvm, MainBuilder, MainContext};
+use alloy_primitives::{Address, B256, U256};
+use revm::bytecode::Bytecode;
+use revm::context::result::{EVMError, ExecutionResult, HaltReason, ResultGas};
+use revm::context::{BlockEnv, CfgEnv, Context, Journal, TxEnv};
+use revm::database_interface::DatabaseRef;
+use revm::handler::{FrameResult, Handler, MainnetContext, MainnetEvm, MainnetHandler};
+use revm::primitives::AddressSet;
+use revm::primitives::hardfork::SpecId;
+use revm::state::{Account, AccountId, AccountInfo, AccountStatus, EvmState};
+use revm::{Database, ExecuteEvm, MainBuilder};
 
 use crate::EvmEnv;
 
@@ -17,7 +22,9 @@ use crate::EvmEnv;
 pub struct Executed {
     /// One result a transaction, in order.
     pub results: Vec<ExecutionResult>,
-    /// Every account that was loaded, as it is afterwards. Only what is touched and differs from its original is a change.
+    /// Every account that was loaded, as it is afterwards. Only what is touched and differs from its original is a
+    /// change. To be read with [`StateDiff::of_journal`](crate::StateDiff::of_journal), not to be committed as it is:
+    /// an account that is paid by a later transaction than the one that has destroyed it would be lost.
     pub state: EvmState,
 }
 
@@ -40,15 +47,99 @@ pub fn execute<DB: DatabaseRef>(
     db: DB,
     transactions: impl IntoIterator<Item = TxEnv>,
 ) -> Result<Executed, SequentialError<DB::Error>> {
-    let mut evm = Context::mainnet()
-        .with_db(WrapDatabaseRef(db))
-        .with_cfg(env.cfg_env.clone())
-        .with_block(env.block_env.clone())
-        .build_mainnet();
+    let context: Context<BlockEnv, TxEnv, CfgEnv, _, Journal<_>, ()> =
+        Context::new(WithoutDestroyed { db, destroyed: AddressSet::default() }, env.cfg_env.spec);
+    let mut evm = context.with_cfg(env.cfg_env.clone()).with_block(env.block_env.clone()).build_mainnet();
+    let mut handler = KeptJournal { mainnet: MainnetHandler::default(), destroyed: Vec::new() };
+    let must_forget = !env.cfg_env.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON);
     let mut results = Vec::new();
     for (transaction, tx) in transactions.into_iter().enumerate() {
-        let result = evm.transact_one(tx).map_err(|source| SequentialError { transaction, source })?;
-        results.push(result);
+        evm.ctx.tx = tx;
+        results.push(handler.run(&mut evm).map_err(|source| SequentialError { transaction, source })?);
+        for address in handler.destroyed.drain(..) {
+            let journal = &mut evm.ctx.journaled_state;
+            if must_forget && journal.inner.state.get(&address).is_some_and(Account::is_selfdestructed_locally) {
+                journal.inner.state.remove(&address);
+                journal.database.destroyed.insert(address);
+            }
+        }
     }
-    Ok(Executed { results, state: evm.finalize() })
+    let mut state = evm.finalize();
+    for address in evm.ctx.journaled_state.database.destroyed.drain() {
+        let account = state.entry(address).or_insert_with(|| {
+            let mut gone = Account::default();
+            gone.status = AccountStatus::SelfDestructedLocal | AccountStatus::Touched;
+            gone
+        });
+        account.mark_selfdestruct();
+    }
+    Ok(Executed { results, state })
+}
+
+/// Mainnet's rules, and a note of what every transaction destroys.
+///
+/// A kept journal forgets too little of an account that is destroyed: the next transaction finds it empty, where it
+/// should find none. From EIP-161 on that is the same; before, the gas of a call depends on it.
+struct KeptJournal<DB: DatabaseRef> {
+    mainnet: MainnetHandler<PlainEvm<DB>, EVMError<DB::Error>, PlainFrame>,
+    destroyed: Vec<Address>,
+}
+
+type PlainFrame = revm::handler::EthFrame<revm::interpreter::interpreter::EthInterpreter>;
+type PlainEvm<DB> = MainnetEvm<MainnetContext<WithoutDestroyed<DB>>>;
+
+impl<DB: DatabaseRef> Handler for KeptJournal<DB> {
+    type Evm = PlainEvm<DB>;
+    type Error = EVMError<DB::Error>;
+    type HaltReason = HaltReason;
+
+    fn execution_result(
+        &mut self,
+        evm: &mut PlainEvm<DB>,
+        result: FrameResult,
+        gas: ResultGas,
+    ) -> Result<ExecutionResult, EVMError<DB::Error>> {
+        let destroyed = &evm.ctx.journaled_state.inner.selfdestructed_addresses;
+        if !destroyed.is_empty() {
+            self.destroyed.extend_from_slice(destroyed);
+        }
+        self.mainnet.execution_result(evm, result, gas)
+    }
+}
+
+/// A database without the accounts that the block has destroyed.
+#[derive(Debug)]
+struct WithoutDestroyed<DB> {
+    db: DB,
+    destroyed: AddressSet,
+}
+
+impl<DB> WithoutDestroyed<DB> {
+    fn has(&self, address: &Address) -> bool {
+        self.destroyed.is_empty() || !self.destroyed.contains(address)
+    }
+}
+
+impl<DB: DatabaseRef> Database for WithoutDestroyed<DB> {
+    type Error = DB::Error;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, DB::Error> {
+        if self.has(&address) { self.db.basic_ref(address) } else { Ok(None) }
+    }
+
+    fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, DB::Error> {
+        self.db.code_by_hash_ref(hash)
+    }
+
+    fn storage(&mut self, address: Address, slot: U256) -> Result<U256, DB::Error> {
+        if self.has(&address) { self.db.storage_ref(address, slot) } else { Ok(U256::ZERO) }
+    }
+
+    fn storage_by_account_id(&mut self, address: Address, id: AccountId, slot: U256) -> Result<U256, DB::Error> {
+        if self.has(&address) { self.db.storage_by_account_id_ref(address, id, slot) } else { Ok(U256::ZERO) }
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, DB::Error> {
+        self.db.block_hash_ref(number)
+    }
 }

@@ -39,9 +39,9 @@ struct Arguments {
     /// The path that weft takes
     #[arg(long, value_enum, default_value_t = Path::Optimistic)]
     mode: Path,
-    /// Consecutive transactions that weft schedules as one
-    #[arg(long, default_value_t = 1)]
-    unit_length: usize,
+    /// Consecutive transactions that weft schedules as one [default: what suits the block]
+    #[arg(long)]
+    unit_length: Option<usize>,
     /// Weft's changes are made into revm's state maps as well, and that is counted
     #[arg(long)]
     evm_state: bool,
@@ -88,7 +88,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
             Path::Optimistic => Mode::Optimistic,
             Path::Auto => Mode::Auto,
         },
-        unit_length: arguments.unit_length.max(1),
+        unit_length: arguments.unit_length,
         evm_state: arguments.evm_state,
     };
     let (figures, failures) = match &arguments.blocks {
@@ -99,7 +99,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
         "lean revm against weft, {:?}, {} threads, units of {}; allocator {}; medians of {} pairs\n",
         plan.mode,
         plan.threads,
-        plan.unit_length,
+        plan.unit_length.map_or_else(|| "what suits the block".to_owned(), |length| length.to_string()),
         allocator::NAME,
         plan.repeat
     );

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
-use weft_engine::{Config, Metrics, Mode};
+use weft_engine::{Config, Mode};
+use weft_evm::ParallelEvm;
 use weft_node::compare::median;
 
 use super::Block;
@@ -24,8 +25,8 @@ pub struct Plan {
     pub repeat: usize,
     /// The path that weft takes.
     pub mode: Mode,
-    /// Consecutive transactions that weft schedules as one.
-    pub unit_length: usize,
+    /// Consecutive transactions that weft schedules as one. `None`: what suits the block.
+    pub unit_length: Option<usize>,
     /// Whether weft's changes are made into revm's state maps, too, and that is counted.
     pub evm_state: bool,
 }
@@ -113,10 +114,11 @@ pub fn measure<DB: Database>(block: &Block<DB>, plan: &Plan) -> Result<Figures, 
     let config = Config {
         mode: plan.mode,
         max_parallel_threads: plan.threads,
-        unit_length: plan.unit_length,
+        unit_length: plan.unit_length.unwrap_or(Config::default().unit_length),
         ..Config::default()
     };
-    let weft = Weft::new(config, plan.evm_state);
+    let evm = if plan.unit_length.is_some() { ParallelEvm::with_fixed_units(config) } else { ParallelEvm::new(config) };
+    let weft = Weft::new(evm, plan.evm_state);
     let failed = |source| MeasureError::Execute { block: block.name.clone(), source };
     let checked = check(block, &weft)?;
     let (mut lean_costs, mut weft_costs, mut executions) = (Vec::new(), Vec::new(), Vec::new());
@@ -130,7 +132,7 @@ pub fn measure<DB: Database>(block: &Block<DB>, plan: &Plan) -> Result<Figures, 
         } else {
             let (executed, cost) = timed(|| weft.execute(block));
             let executed = executed.map_err(failed)?;
-            executions.push(executions_of(&executed.metrics, plan.unit_length));
+            executions.push(executed.metrics.executions_per_unit());
             weft_costs.push(cost);
         }
     }
@@ -192,10 +194,4 @@ fn check<DB: Database>(block: &Block<DB>, weft: &Weft) -> Result<Checked, Measur
         changes: (diff.accounts.len(), diff.accounts.values().map(|account| account.slots.len()).sum()),
         peaks: [lean_peak, weft_peak],
     })
-}
-
-/// Executions a transaction, those without speculation included.
-fn executions_of<K>(metrics: &Metrics<K>, unit_length: usize) -> f64 {
-    let speculative = metrics.executions * unit_length as u64;
-    (speculative + metrics.sequential_transactions) as f64 / metrics.transactions.max(1) as f64
 }

@@ -4,7 +4,7 @@ use revm::context::TxEnv;
 use revm::context::result::ExecutionResult;
 use revm::database_interface::DatabaseRef;
 use revm::state::EvmState;
-use weft_engine::{Config, Metrics};
+use weft_engine::Metrics;
 use weft_evm::sequential::{self, Executed, SequentialError};
 use weft_evm::{BlockChanges, ParallelError, ParallelEvm, StateDiff, StateKey};
 
@@ -64,8 +64,8 @@ pub(super) struct WeftExecuted {
 
 impl Weft {
     /// `evm_state`: whether the changes are also to be made into revm's state maps.
-    pub(super) fn new(config: Config, evm_state: bool) -> Self {
-        Self { evm: ParallelEvm::new(config), evm_state }
+    pub(super) fn new(evm: ParallelEvm, evm_state: bool) -> Self {
+        Self { evm, evm_state }
     }
 
     pub(super) fn execute<DB: Database>(&self, block: &Block<DB>) -> Result<WeftExecuted, ExecuteError<DB::Error>> {

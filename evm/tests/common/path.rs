@@ -44,7 +44,10 @@ impl Path {
             unit_length,
             ..Config::default()
         };
-        Self::Parallel(ParallelEvm::new(config), format!("parallel, {threads} threads, units of {unit_length}"))
+        Self::Parallel(
+            ParallelEvm::with_fixed_units(config),
+            format!("parallel, {threads} threads, units of {unit_length}"),
+        )
     }
 
     /// Executes a block on `pre`.

@@ -1,0 +1,140 @@
+//! What a block has changed, account by account.
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::{Address, U256};
+use revm::bytecode::Bytecode;
+use revm::database_interface::DatabaseRef;
+use revm::primitives::B256Map;
+use revm::primitives::hardfork::SpecId;
+use revm::state::EvmState;
+
+use crate::diff::{AfterJournal, Basics, StateDiff};
+use crate::state::{Holdings, Identity, StateKey, StateValue};
+
+/// What a block has changed.
+#[derive(Debug, Clone)]
+pub struct BlockChanges {
+    pub(crate) source: Source,
+    pub(crate) spec: SpecId,
+}
+
+/// What the changes are known from.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    /// The engine: final values by key, without what came back to its old value.
+    Keys(Vec<(StateKey, Option<StateValue>)>),
+    /// revm's journal, which has executed the block alone.
+    Journal(EvmState),
+}
+
+/// The changed parts of one account.
+#[derive(Debug, Default)]
+pub(crate) struct ChangedAccount {
+    holdings: Option<Holdings>,
+    identity: Option<Identity>,
+    slots: Vec<(u32, U256, U256)>,
+}
+
+impl ChangedAccount {
+    /// The account after the block. `before` is what it was.
+    pub(crate) fn after(&self, before: Option<Basics>, clears: bool) -> Option<Basics> {
+        let unset = Basics { balance: U256::ZERO, nonce: 0, code_hash: Identity::ABSENT.code_hash };
+        let was = before.unwrap_or(unset);
+        let holdings = self.holdings.unwrap_or(Holdings { balance: was.balance, nonce: was.nonce });
+        let after = Basics {
+            balance: holdings.balance,
+            nonce: holdings.nonce,
+            code_hash: self.identity.map_or(was.code_hash, |identity| identity.code_hash),
+        };
+        let exists = self.identity.map_or(before.is_some(), |identity| identity.exists);
+        (exists || (clears && !after.is_empty())).then_some(after)
+    }
+
+    pub(crate) fn generation(&self) -> u32 {
+        self.identity.map_or(0, |identity| identity.generation)
+    }
+
+    /// The slots of the account's last generation.
+    pub(crate) fn last_slots(&self) -> impl Iterator<Item = (U256, U256)> + '_ {
+        let last = self.generation();
+        self.slots.iter().filter(move |(generation, ..)| *generation == last).map(|(_, slot, value)| (*slot, *value))
+    }
+}
+
+impl BlockChanges {
+    pub(crate) fn clears_empty_accounts(&self) -> bool {
+        self.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON)
+    }
+
+    /// By account, with the codes that are new.
+    pub(crate) fn by_account(&self) -> (BTreeMap<Address, ChangedAccount>, B256Map<Bytecode>) {
+        let changes = match &self.source {
+            Source::Keys(changes) => changes,
+            Source::Journal(state) => return self.of_journal(state),
+        };
+        let mut accounts: BTreeMap<Address, ChangedAccount> = BTreeMap::new();
+        let mut codes = B256Map::default();
+        for (key, value) in changes {
+            match (key, value) {
+                (StateKey::Holdings(address), value) => {
+                    let holdings =
+                        if let Some(StateValue::Holdings(holdings)) = value { *holdings } else { Holdings::default() };
+                    accounts.entry(*address).or_default().holdings = Some(holdings);
+                }
+                (StateKey::Identity(address), value) => {
+                    let identity =
+                        if let Some(StateValue::Identity(identity)) = value { *identity } else { Identity::ABSENT };
+                    accounts.entry(*address).or_default().identity = Some(identity);
+                }
+                (StateKey::Slot(address, generation, slot), value) => {
+                    let value = if let Some(StateValue::Slot(value)) = value { *value } else { U256::ZERO };
+                    accounts.entry(*address).or_default().slots.push((*generation, *slot, value));
+                }
+                (StateKey::DeployedCode(hash), Some(StateValue::Code(code))) => {
+                    codes.insert(*hash, code.clone());
+                }
+                // Neither is ever removed, nor written otherwise.
+                (StateKey::Code(_) | StateKey::DeployedCode(_) | StateKey::BlockHash(_), _) => {}
+            }
+        }
+        (accounts, codes)
+    }
+
+    /// What differs from the state before the block.
+    ///
+    /// # Errors
+    /// What `db` fails with, which must be what the block was executed on.
+    pub fn diff<DB: DatabaseRef>(&self, db: &DB) -> Result<StateDiff, DB::Error> {
+        let mut diff = StateDiff::default();
+        for (address, account) in self.by_account().0 {
+            let before = db.basic_ref(address)?.map(|info| Basics::from(&info));
+            let after = account.after(before, self.clears_empty_accounts());
+            diff.insert(db, address, after, account.generation() > 0, account.last_slots())?;
+        }
+        Ok(diff)
+    }
+
+    fn of_journal(&self, state: &EvmState) -> (BTreeMap<Address, ChangedAccount>, B256Map<Bytecode>) {
+        let mut accounts = BTreeMap::new();
+        let mut codes = B256Map::default();
+        for (address, account) in state {
+            let Some(AfterJournal { after, is_wiped }) = AfterJournal::of(account, self.clears_empty_accounts()) else {
+                continue;
+            };
+            let generation = u32::from(is_wiped);
+            let gone = Basics { balance: U256::ZERO, nonce: 0, code_hash: Identity::ABSENT.code_hash };
+            let basics = after.unwrap_or(gone);
+            if let Some(code) = &account.info.code {
+                codes.insert(basics.code_hash, code.clone());
+            }
+            let identity =
+                Identity { code_hash: basics.code_hash, generation, exists: after.is_some(), ..Identity::ABSENT };
+            // What the journal takes for the original is what the last transaction found.
+            let slots = account.storage.iter().map(|(slot, value)| (generation, *slot, value.present_value)).collect();
+            let holdings = Holdings { balance: basics.balance, nonce: basics.nonce };
+            accounts.insert(*address, ChangedAccount { holdings: Some(holdings), identity: Some(identity), slots });
+        }
+        (accounts, codes)
+    }
+}

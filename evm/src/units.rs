@@ -1,0 +1,74 @@
+//! How many transactions a unit of speculation holds, by what the block holds.
+
+use alloy_primitives::Address;
+use revm::context::TxEnv;
+
+/// A mere transfer is executed in less time than a unit's bookkeeping takes.
+const TRANSFERS: usize = 16;
+
+/// A call takes microseconds. What a unit reads that was stale costs the execution of all its transactions.
+const CALLS: usize = 1;
+
+/// A block with more than one call among so many transactions is one of calls.
+const CALLS_ONE_IN: usize = 20;
+
+/// Nanoseconds that a mere transfer takes, about.
+const TRANSFER_TIME: u64 = 700;
+
+/// Nanoseconds that a call takes, about, for so much of its gas limit, which is all that shows of its length.
+const CALL_TIME: u64 = 1;
+const CALL_GAS: u64 = 10;
+
+/// Waking a worker and handing it something takes some ten microseconds, and so does collecting what it has done. A block
+/// that plain revm executes in so many nanoseconds does not get them back.
+const SHORT_TIME: u64 = 550_000;
+
+/// Whether a block is executed faster than it could be divided.
+pub(crate) fn is_short(transactions: &[TxEnv]) -> bool {
+    let mut time = 0_u64;
+    for transaction in transactions {
+        time += if is_transfer(transaction) { TRANSFER_TIME } else { transaction.gas_limit / CALL_GAS * CALL_TIME };
+        if time >= SHORT_TIME {
+            return false;
+        }
+    }
+    true
+}
+
+/// Of a block's transactions, in percent: if one sender has sent so many, they are a chain that leaves too little beside
+/// it. What is executed in parallel takes a third longer.
+const CHAIN_PERCENT: usize = 60;
+
+/// Whether most of the block is the transactions of one sender, which can only follow each other: a pool or an exchange
+/// that pays its customers.
+pub(crate) fn is_chain(transactions: &[TxEnv]) -> bool {
+    // Whoever sends more than half is what is left when different senders cancel each other out.
+    let mut candidate = Address::ZERO;
+    let mut lead = 0_usize;
+    for transaction in transactions {
+        if lead == 0 {
+            candidate = transaction.caller;
+        }
+        if candidate == transaction.caller {
+            lead += 1;
+        } else {
+            lead -= 1;
+        }
+    }
+    if lead == 0 {
+        return false;
+    }
+    let sent = transactions.iter().filter(|transaction| transaction.caller == candidate).count();
+    sent * 100 > transactions.len() * CHAIN_PERCENT
+}
+
+/// The length of units that suits a block.
+pub(crate) fn unit_length_of(transactions: &[TxEnv]) -> usize {
+    let calls = transactions.iter().filter(|transaction| !is_transfer(transaction)).count();
+    if calls * CALLS_ONE_IN > transactions.len() { CALLS } else { TRANSFERS }
+}
+
+/// Whether a transaction does no more than move ether, as far as it shows.
+fn is_transfer(transaction: &TxEnv) -> bool {
+    transaction.data.is_empty() && transaction.kind.is_call()
+}
