@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its part of it")]
 
+pub(crate) mod asm;
 pub(crate) mod block;
 pub(crate) mod oracle;
 pub(crate) mod path;
