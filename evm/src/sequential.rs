@@ -3,6 +3,20 @@
 //!
 //! It is as fast as revm goes: the journal is the only cache, it is kept from one transaction to the next, and nothing
 //! is cloned. Nothing of weft is used here.
+//!
+//! # What the journal says in the end
+//!
+//! revm means its journal to be emptied after every transaction. One that is kept marks accounts in a way that its
+//! databases do not expect: an account that is destroyed by one transaction and paid by a later one is there in the end,
+//! with its balance, and still marked as destroyed. To commit [`Executed::state`] would remove it. Use
+//! [`StateDiff::of_journal`](crate::StateDiff::of_journal), which looks at which transaction has destroyed it.
+//!
+//! # Before EIP-161
+//!
+//! Up to Tangerine Whistle an account may be there without anything, and that is not the same as not being there: it is
+//! another state, and a call costs less. A kept journal does not tell the two apart: an account that one transaction
+//! destroys and a later one loads begins anew there, as an empty account that exists. Such a block comes out wrong here;
+//! compare it with an execution that commits after every transaction.
 
 use revm::context::result::{EVMError, ExecutionResult};
 use revm::context::{Context, TxEnv};
@@ -18,6 +32,7 @@ pub struct Executed {
     /// One result a transaction, in order.
     pub results: Vec<ExecutionResult>,
     /// Every account that was loaded, as it is afterwards. Only what is touched and differs from its original is a change.
+    /// Not to be committed as it stands: see [the module](self).
     pub state: EvmState,
 }
 
