@@ -79,7 +79,6 @@
 //!   precompiles of the fork, not those that the wrapped factory's machine has been given.
 //! - Chains with transactions or rules of their own need a [`Vm`](weft_engine::Vm) of their own.
 
-
 mod access;
 mod changes;
 mod commit;

@@ -5,6 +5,9 @@
 
 pub(crate) mod asm;
 pub(crate) mod block;
+pub(crate) mod env;
 pub(crate) mod oracle;
 pub(crate) mod path;
+pub(crate) mod phoenix;
+pub(crate) mod troubled;
 pub(crate) mod world;

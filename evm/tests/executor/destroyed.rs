@@ -1,48 +1,12 @@
 //! Contracts that are destroyed, paid and made anew within a block, before Cancun: what is wiped, and what takes it
 //! back.
 
-use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use revm::bytecode::opcode as op;
+use alloy_primitives::{Bytes, U256};
 
 use crate::chain::{Block, sender};
-use crate::common::asm::Asm;
+use crate::common::phoenix::{FACTORY, child, factory, init, runtime};
 use crate::import::accepted;
 use crate::written::Change;
-
-const FACTORY: Address = Address::repeat_byte(0xfa);
-
-/// Counts its calls in slot 0; called with data it destroys itself and pays the caller.
-fn runtime() -> Bytes {
-    let mut code = Asm::default();
-    code.op(op::CALLDATASIZE);
-    let destroy = code.jump_if();
-    code.push(0).op(op::SLOAD).push(1).op(op::ADD).push(0).op(op::SSTORE).op(op::STOP);
-    code.land(destroy);
-    code.op(op::CALLER).op(op::SELFDESTRUCT);
-    code.finish()
-}
-
-/// Deploys [`runtime`], with 7 in slot 1.
-fn init() -> Bytes {
-    let runtime = runtime();
-    let mut code = Asm::default();
-    code.push(7).push(1).op(op::SSTORE);
-    code.push(runtime.len()).push_offset(&runtime).push(0).op(op::CODECOPY);
-    code.push(runtime.len()).push(0).op(op::RETURN);
-    code.finish()
-}
-
-/// Creates a contract with the code that it is called with.
-fn factory() -> Bytes {
-    let mut code = Asm::default();
-    code.op(op::CALLDATASIZE).push(0).push(0).op(op::CALLDATACOPY);
-    code.push(0).op(op::CALLDATASIZE).push(0).op(op::CALLVALUE).op(op::CREATE2);
-    code.finish()
-}
-
-fn child() -> Address {
-    FACTORY.create2(B256::ZERO, keccak256(init()))
-}
 
 /// A transaction of a block.
 enum Step {
