@@ -3,6 +3,20 @@
 //!
 //! It is as fast as revm goes: the journal is the only cache, it is kept from one transaction to the next, and nothing
 //! is cloned. Nothing of weft is used here.
+//!
+//! # What the journal says in the end
+//!
+//! revm means its journal to be emptied after every transaction. One that is kept marks accounts in a way that its
+//! databases do not expect: an account that is destroyed by one transaction and paid by a later one is there in the end,
+//! with its balance, and still marked as destroyed. To commit [`Executed::state`] would remove it. Use
+//! [`StateDiff::of_journal`](crate::StateDiff::of_journal), which looks at which transaction has destroyed it.
+//!
+//! # Before EIP-161
+//!
+//! Up to Tangerine Whistle an account may be there without anything, and that is not the same as not being there: a call
+//! to it costs less. A kept journal does not tell the two apart: an account that one transaction destroys would begin
+//! anew as an empty one that exists. So what a transaction destroys is taken out of the journal, and the database is not
+//! asked for it any more.
 
 use alloy_primitives::{Address, B256, U256};
 use revm::bytecode::Bytecode;
@@ -22,9 +36,8 @@ use crate::EvmEnv;
 pub struct Executed {
     /// One result a transaction, in order.
     pub results: Vec<ExecutionResult>,
-    /// Every account that was loaded, as it is afterwards. Only what is touched and differs from its original is a
-    /// change. To be read with [`StateDiff::of_journal`](crate::StateDiff::of_journal), not to be committed as it is:
-    /// an account that is paid by a later transaction than the one that has destroyed it would be lost.
+    /// Every account that was loaded, as it is afterwards. Only what is touched and differs from its original is a change.
+    /// Not to be committed as it stands: see [the module](self).
     pub state: EvmState,
 }
 

@@ -3,7 +3,11 @@
 
 #![allow(dead_code, reason = "each test binary uses its part of it")]
 
+pub(crate) mod asm;
 pub(crate) mod block;
+pub(crate) mod env;
 pub(crate) mod oracle;
 pub(crate) mod path;
+pub(crate) mod phoenix;
+pub(crate) mod troubled;
 pub(crate) mod world;

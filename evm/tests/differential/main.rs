@@ -4,7 +4,6 @@
 #[path = "../common/mod.rs"]
 mod common;
 
-mod asm;
 mod coverage;
 mod program;
 mod scene;

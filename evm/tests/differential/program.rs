@@ -5,7 +5,7 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use revm::bytecode::opcode as op;
 use revm::primitives::hardfork::SpecId;
 
-use crate::asm::Asm;
+use crate::common::asm::Asm;
 
 /// How many contracts there are from the beginning.
 pub(crate) const CONTRACTS: u8 = 4;

@@ -5,16 +5,16 @@ use revm::context::either::Either;
 use revm::context::transaction::{
     AccessList, AccessListItem, Authorization, RecoveredAuthority, RecoveredAuthorization,
 };
-use revm::context::{BlockEnv, CfgEnv, TransactionType, TxEnv};
+use revm::context::{TransactionType, TxEnv};
 use revm::primitives::hardfork::SpecId;
 use weft_evm::EvmEnv;
 
 use crate::common::block::Block;
+use crate::common::env::env;
 use crate::common::world::World;
 use crate::program::{CONTRACTS, Names, Target, Writer};
 use crate::strategy::{Action, Delegation, Kind, SENDERS, Scene};
 
-const BASE_FEE: u64 = 7;
 const PRICE: u128 = 10;
 
 /// A scene, written down for its fork.
@@ -155,20 +155,4 @@ fn blob_hash(blob: u8) -> B256 {
     let mut hash = B256::with_last_byte(blob);
     hash[0] = 1;
     hash
-}
-
-fn env(spec: SpecId, coinbase: Address) -> EvmEnv {
-    let cfg = CfgEnv::new_with_spec(spec);
-    let mut block = BlockEnv {
-        number: U256::from(1_000),
-        beneficiary: coinbase,
-        timestamp: U256::from(1_700_000_000),
-        gas_limit: 30_000_000,
-        basefee: if spec.is_enabled_in(SpecId::LONDON) { BASE_FEE } else { 0 },
-        difficulty: U256::from(2),
-        prevrandao: Some(B256::repeat_byte(0x77)),
-        ..BlockEnv::default()
-    };
-    block.set_blob_excess_gas_and_price(0, cfg.blob_base_fee_update_fraction());
-    EvmEnv::new(cfg, block)
 }
