@@ -169,3 +169,62 @@ impl Database for TransactionDatabase {
         with_state(|state| state.block_hash(number))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::bytes;
+
+    use super::*;
+    use crate::access::{Access, provide_state};
+
+    /// Answers what it is asked for code with these, in turn, and nothing else.
+    struct Codes(Vec<Bytecode>);
+
+    impl Access for Codes {
+        fn holdings(&mut self, address: Address) -> Result<Holdings, Ended> {
+            panic!("the holdings of {address} are none of code's business")
+        }
+
+        fn identity(&mut self, address: Address) -> Result<Identity, Ended> {
+            panic!("the identity of {address} is none of code's business")
+        }
+
+        fn slot(&mut self, address: Address, _: u32, slot: U256) -> Result<U256, Ended> {
+            panic!("slot {slot} of {address} is none of code's business")
+        }
+
+        fn code(&mut self, _: B256, _: bool) -> Result<Bytecode, Ended> {
+            if self.0.is_empty() { Err(Ended) } else { Ok(self.0.remove(0)) }
+        }
+
+        fn block_hash(&mut self, number: u64) -> Result<B256, Ended> {
+            panic!("the hash of block {number} is none of code's business")
+        }
+    }
+
+    /// An account is read from an execution that has deployed its code; when the code is asked for, that execution is
+    /// undone, and nothing is found. Deployed again, the code has the same hash.
+    #[test]
+    fn code_of_an_undone_execution_is_not_remembered() {
+        let code = Bytecode::new_legacy(bytes!("5f5ff3"));
+        let hash = code.hash_slow();
+        let mut database = TransactionDatabase::new();
+        let mut state = Codes(vec![Bytecode::default(), code.clone()]);
+        let mut read = || provide_state(&mut state, || database.code_by_hash(hash));
+        assert_eq!(read(), Ok(Bytecode::default()));
+        assert_eq!(read(), Ok(code.clone()));
+        // From here on nobody is asked: there is no third answer.
+        for _ in 0..2 * USES_BEFORE_COPY {
+            assert_eq!(read(), Ok(code.clone()));
+        }
+    }
+
+    #[test]
+    fn a_read_that_ends_the_execution_leaves_nothing_behind() {
+        let code = Bytecode::new_legacy(bytes!("5f5ffd"));
+        let hash = code.hash_slow();
+        let mut database = TransactionDatabase::new();
+        assert_eq!(provide_state(&mut Codes(Vec::new()), || database.code_by_hash(hash)), Err(Ended));
+        assert_eq!(provide_state(&mut Codes(vec![code.clone()]), || database.code_by_hash(hash)), Ok(code));
+    }
+}

@@ -76,7 +76,8 @@
 //!   payer keeps what revm takes from him. There is not that much ether.
 //! - Before EIP-161, [`sequential`] is no oracle for blocks that destroy accounts; its documentation says why.
 //! - [`WeftBlockExecutor`] does not show the transactions of `execute_block` to an inspector, and gives them the
-//!   precompiles of the fork, not those that the wrapped factory's machine has been given.
+//!   precompiles of the fork, not those that the wrapped factory's machine has been given. Receipt builders and the
+//!   database's hooks see no changes of single transactions, only those of the block.
 //! - Chains with transactions or rules of their own need a [`Vm`](weft_engine::Vm) of their own.
 
 mod access;

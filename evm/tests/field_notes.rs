@@ -269,11 +269,14 @@ fn item_20_two_reads_of_one_execution_see_the_same() {
     let transactions: Vec<_> = (0..24)
         .map(|index| call(index, if index % 3 == 0 { RECEIVER } else { CONTRACT }, u64::from(index % 3 == 0), vec![]))
         .collect();
-    let block = block(&cancun(), &pre, transactions);
+    let block = block(&cancun(), &pre, transactions.clone());
     for result in block.expected.results.iter().filter(|result| !result.logs().is_empty()) {
         assert_eq!(result.logs()[0].data.data, Bytes::from([0; 32]));
     }
     check(&block);
+    let db = Troubled::new(pre, Awaited::Account(RECEIVER));
+    let executed = parallel(4).execute(&cancun(), &db, &transactions).unwrap();
+    assert_eq!(executed.results, block.expected.results);
 }
 
 #[test]

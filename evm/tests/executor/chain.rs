@@ -2,11 +2,14 @@
 
 use alloy_consensus::transaction::Recovered;
 use alloy_consensus::{
-    BlobTransactionSidecarVariant, Header, Signed, TxEip1559, TxEip4844, TxEip4844Variant, TxEnvelope, TxLegacy,
+    BlobTransactionSidecarVariant, Header, Signed, TxEip1559, TxEip4844, TxEip4844Variant, TxEip7702, TxEnvelope,
+    TxLegacy,
 };
 use alloy_eips::eip4895::Withdrawal;
+use alloy_eips::eip7702::Authorization;
 use alloy_evm::eth::EthBlockExecutionCtx;
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
+use k256::ecdsa::SigningKey;
 use revm::context::{BlockEnv, CfgEnv};
 use revm::primitives::hardfork::SpecId;
 use weft_evm::EvmEnv;
@@ -173,6 +176,23 @@ impl Block {
             ..TxEip4844::default()
         };
         self.push(signed(TxEip4844Variant::<BlobTransactionSidecarVariant>::TxEip4844(transaction)), from);
+    }
+
+    /// Adds a transaction of `from` by which the account of `key` delegates to `delegate`.
+    pub(crate) fn delegate(&mut self, from: Address, key: &SigningKey, nonce: u64, delegate: Address) {
+        let authorization = Authorization { chain_id: U256::from(1), address: delegate, nonce };
+        let signature = key.sign_prehash_recoverable(authorization.signature_hash().as_slice());
+        let transaction = TxEip7702 {
+            chain_id: 1,
+            nonce: self.next_nonce(from),
+            gas_limit: 200_000,
+            max_fee_per_gas: PRICE,
+            max_priority_fee_per_gas: 1,
+            to: Address::from_private_key(key),
+            authorization_list: vec![authorization.into_signed(signature.expect("a key signs").into())],
+            ..TxEip7702::default()
+        };
+        self.push(signed(transaction), from);
     }
 }
 

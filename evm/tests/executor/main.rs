@@ -5,6 +5,7 @@
 mod common;
 
 mod chain;
+mod delegated;
 mod destroyed;
 mod import;
 mod refused;

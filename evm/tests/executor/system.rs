@@ -78,12 +78,20 @@ fn a_transaction_reads_the_parent_hash_that_the_system_call_has_written() {
     assert_eq!(written.changes[&READER].slots[&U256::ZERO], U256::from_be_bytes(Block::PARENT_HASH.0));
 }
 
-/// The contracts that system calls go to.
+/// The contracts that the system calls of Prague go to.
+pub(crate) fn contracts() -> [(Address, &'static Bytes); 4] {
+    [
+        (eip4788::BEACON_ROOTS_ADDRESS, &eip4788::BEACON_ROOTS_CODE),
+        (eip2935::HISTORY_STORAGE_ADDRESS, &eip2935::HISTORY_STORAGE_CODE),
+        (eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, &eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_CODE),
+        (eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS, &eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_CODE),
+    ]
+}
+
 fn deploy_prague(block: &mut Block) {
-    block.deploy(eip4788::BEACON_ROOTS_ADDRESS, &eip4788::BEACON_ROOTS_CODE);
-    block.deploy(eip2935::HISTORY_STORAGE_ADDRESS, &eip2935::HISTORY_STORAGE_CODE);
-    block.deploy(eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, &eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_CODE);
-    block.deploy(eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS, &eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_CODE);
+    for (address, code) in contracts() {
+        block.deploy(address, code);
+    }
 }
 
 #[test]
