@@ -1,7 +1,8 @@
 //! Contracts that are destroyed, paid and made anew within a block, before Cancun: what is wiped, and what takes it
 //! back.
 
-use alloy_primitives::{Bytes, U256};
+use alloy_primitives::{Address, Bytes, U256};
+use revm::primitives::hardfork::SpecId;
 
 use crate::chain::{Block, sender};
 use crate::common::phoenix::{FACTORY, child, factory, init, runtime};
@@ -109,4 +110,36 @@ fn what_is_created_where_ether_was_sent_before_keeps_it() {
     assert_eq!(balance(created), U256::from(5));
     assert_eq!(written.changes[&created].slots, written.changes[&child()].slots);
     assert_eq!(written.codes.values().collect::<Vec<_>>(), [&runtime()]);
+}
+
+#[test]
+fn what_is_empty_and_touched_is_cleared() {
+    let [empty, absent] = [0xe1, 0xe2].map(Address::repeat_byte);
+    let mut block = Block::byzantium();
+    block.pre.insert(empty, U256::ZERO, 0, &Bytes::new(), []);
+    for index in 0..3 {
+        block.call(sender(index), empty, 0, Bytes::new());
+        block.call(sender(index), absent, 0, Bytes::new());
+    }
+    let (_, written) = accepted(&block);
+    assert_eq!(written.changes[&empty].basics, Some(None));
+    assert!(!written.changes.contains_key(&absent));
+}
+
+/// Before EIP-161 being called is enough to be there, and being empty is no reason to go.
+#[test]
+fn what_was_not_there_and_is_touched_before_eip_161_is_there() {
+    let [empty, absent, paid] = [0xe1, 0xe2, 0xe3].map(Address::repeat_byte);
+    let mut block = Block::new(SpecId::TANGERINE, 2_500_000, 1_477_000_000);
+    block.pre.insert(empty, U256::ZERO, 0, &Bytes::new(), []);
+    for index in 0..3 {
+        block.call(sender(index), empty, 0, Bytes::new());
+        block.call(sender(index), absent, 0, Bytes::new());
+        block.call(sender(index), paid, 1, Bytes::new());
+    }
+    let (_, written) = accepted(&block);
+    assert!(!written.changes.contains_key(&empty));
+    let basics = written.changes[&absent].basics.unwrap().unwrap();
+    assert_eq!((basics.balance, basics.nonce), (U256::ZERO, 0));
+    assert_eq!(written.changes[&paid].basics.unwrap().unwrap().balance, U256::from(3));
 }
