@@ -19,7 +19,10 @@ enum Step {
 
 /// A block in which a contract that is there already, or not, sees `steps`; and what becomes of it.
 fn after(is_there: bool, steps: &[Step]) -> Option<Change> {
-    let mut block = Block::shanghai();
+    after_in(Block::shanghai(), is_there, steps)
+}
+
+fn after_in(mut block: Block, is_there: bool, steps: &[Step]) -> Option<Change> {
     block.deploy(FACTORY, &factory());
     if is_there {
         let storage = [(0, 5), (1, 7), (2, 9)].map(|(slot, value)| (U256::from(slot), U256::from(value)));
@@ -93,6 +96,21 @@ fn what_is_made_twice_is_there_once() {
     assert!(!change.is_wiped);
     assert_eq!(change.slots, slots(&[(0, 2), (1, 7)]));
     assert_eq!(change.basics.unwrap().unwrap().balance, U256::from(1));
+}
+
+/// Before EIP-161 a call without value brings an account back, as an empty one.
+#[test]
+fn what_is_destroyed_and_called_before_eip_161_is_there() {
+    let tangerine = || Block::new(SpecId::TANGERINE, 2_500_000, 1_477_000_000);
+    let change = after_in(tangerine(), true, &[Step::Count, Step::Destroy]).unwrap();
+    assert_eq!(change, Change { basics: Some(None), is_wiped: true, slots: slots(&[]) });
+    for (step, left) in [(Step::Count, 0), (Step::Pay, 3)] {
+        let change = after_in(tangerine(), true, &[Step::Count, Step::Destroy, step, Step::Count]).unwrap();
+        assert!(change.is_wiped);
+        assert_eq!(change.slots, slots(&[]));
+        let basics = change.basics.unwrap().unwrap();
+        assert_eq!((basics.balance, basics.nonce), (U256::from(left), 0));
+    }
 }
 
 #[test]
