@@ -178,3 +178,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     Ok(())
 }
+
+#[test]
+fn both_nodes_agree() {
+    main().expect("both import all blocks");
+}

@@ -70,10 +70,11 @@
 //!
 //! # Limits
 //!
-//! - Balances near 2²⁵⁶. Where a call would overflow its receiver's balance, revm debits the payer, fails the call, and
-//!   its journal has no entry by which a revert could undo the debit. weft executes such a transaction again, with
-//!   nothing deferred, when the payment stands in the end; where it is reverted, the overflow is not noticed, and the
-//!   payer keeps what revm takes from him. There is not that much ether.
+//! - Balances near 2²⁵⁶. Where a call would overflow its receiver's balance, revm debits the payer and fails the call
+//!   with all its gas, and its journal has no entry by which a revert could undo the debit. weft executes such a
+//!   transaction again, with nothing deferred, if the payment stands in the end or somebody looks at the balance. If it
+//!   is reverted unseen, the overflow is not noticed: the call uses the gas, and the payer keeps the ether, as if there
+//!   were room for it. There is not that much ether on any chain.
 //! - Before EIP-161, [`sequential`] is no oracle for blocks that destroy accounts; its documentation says why.
 //! - [`WeftBlockExecutor`] does not show the transactions of `execute_block` to an inspector, and gives them the
 //!   precompiles of the fork, not those that the wrapped factory's machine has been given. Receipt builders and the

@@ -134,24 +134,31 @@ fn item_15_a_block_hash_that_fails_to_be_read_for_nothing() {
     fails_only_speculatively(read_hash);
 }
 
-#[test]
-fn item_15_a_failure_that_counts_names_its_transaction() {
-    let troubles: [(fn(&mut Asm), &str); 2] = [(read_slot, "slot 99"), (read_hash, "hash of block 999")];
-    for (trouble, what) in troubles {
-        let pre = world(&door(trouble), &[(0, 1), (HELD, 1)]);
-        let to = |index| if index < 3 { RECEIVER } else { CONTRACT };
-        let transactions: Vec<_> = (0..12).map(|index| call(index, to(index), 0, Bytes::new())).collect();
-        for threads in [1, 2, 4] {
-            let mut db = Troubled::new(pre.clone(), Awaited::Nothing);
-            (db.broken_slot, db.broken_hash) = (Some(U256::from(99)), Some(999));
-            let error = parallel(threads).execute(&cancun(), &db, &transactions).unwrap_err();
-            let ParallelError::Block(BlockError::Storage { transaction, source }) = error else {
-                panic!("{threads} threads: {error:?}")
-            };
-            assert_eq!(transaction, 3, "{threads} threads");
-            assert!(source.to_string().contains(what), "{source}");
-        }
+/// The read fails, and in order the fourth transaction is the first to make it.
+fn fails_at_the_fourth(trouble: impl FnOnce(&mut Asm), what: &str) {
+    let pre = world(&door(trouble), &[(0, 1), (HELD, 1)]);
+    let to = |index| if index < 3 { RECEIVER } else { CONTRACT };
+    let transactions: Vec<_> = (0..12).map(|index| call(index, to(index), 0, Bytes::new())).collect();
+    for threads in [1, 2, 4] {
+        let mut db = Troubled::new(pre.clone(), Awaited::Nothing);
+        (db.broken_slot, db.broken_hash) = (Some(U256::from(99)), Some(999));
+        let error = parallel(threads).execute(&cancun(), &db, &transactions).unwrap_err();
+        let ParallelError::Block(BlockError::Storage { transaction, source }) = error else {
+            panic!("{threads} threads: {error:?}")
+        };
+        assert_eq!(transaction, 3, "{threads} threads");
+        assert!(source.to_string().contains(what), "{source}");
     }
+}
+
+#[test]
+fn item_15_a_slot_that_fails_to_be_read_names_the_transaction() {
+    fails_at_the_fourth(read_slot, "slot 99");
+}
+
+#[test]
+fn item_15_a_block_hash_that_fails_to_be_read_names_the_transaction() {
+    fails_at_the_fourth(read_hash, "hash of block 999");
 }
 
 /// Logs what chain this is.
@@ -339,6 +346,37 @@ fn item_23_payments_that_are_too_much_for_their_receiver() {
     let succeeded = block.expected.results.iter().filter(|result| result.is_success()).count();
     assert_eq!(succeeded, 2);
     check(&block);
+}
+
+/// The limit that the crate's documentation names. In plain revm a call whose payment overflows its receiver fails with
+/// all its gas, and what the payer is debited he does not get back where his own call is reverted. Here such a payment is
+/// not noticed once it is reverted.
+#[test]
+fn item_23_a_payment_that_is_too_much_and_reverted_is_where_revm_differs() {
+    let mut payer = Asm::default();
+    payer.op(op::CALLDATASIZE);
+    let end = payer.jump_if();
+    payer.push(0).push(0).push(0).push(0).push(5).push_address(RECEIVER).op(op::GAS).op(op::CALL);
+    payer.push(0).push(0).op(op::REVERT);
+    payer.land(end);
+    let mut pre = world(&payer.finish(), &[]);
+    pre.insert(RECEIVER, U256::MAX - U256::from(3), 0, &Bytes::new(), []);
+    // It has the payer pay, and pays it, with which the payer's balance counts.
+    let caller = Address::repeat_byte(0xac);
+    let mut code = Asm::default();
+    for (value, input) in [(0, 0), (1, 1)] {
+        code.push(0).push(0).push(input).push(0).push(value).push_address(CONTRACT).op(op::GAS).op(op::CALL);
+    }
+    pre.insert(caller, U256::from(100), 1, &code.finish(), []);
+    let transactions = [call(0, caller, 0, Bytes::new())];
+    let block = block(&cancun(), &pre, transactions.clone());
+    assert_eq!(block.expected.world.accounts[&CONTRACT].balance, U256::from(1_000_001 - 5));
+    for threads in [1, 2, 4] {
+        let executed = parallel(threads).execute(&cancun(), &pre, &transactions).unwrap();
+        assert!(gas(&executed.results[0]) < gas(&block.expected.results[0]), "{threads} threads");
+        let Ok(diff) = executed.changes.diff(&pre);
+        assert_eq!(diff.accounts[&CONTRACT].after.unwrap().balance, U256::from(1_000_001), "{threads} threads");
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Contracts that are destroyed, paid and made anew within a block, before Cancun: what is wiped, and what takes it
 //! back.
 
-use alloy_primitives::{Bytes, U256};
+use alloy_primitives::{Address, Bytes, U256};
+use revm::primitives::hardfork::SpecId;
 
 use crate::chain::{Block, sender};
 use crate::common::phoenix::{FACTORY, child, factory, init, runtime};
@@ -18,7 +19,10 @@ enum Step {
 
 /// A block in which a contract that is there already, or not, sees `steps`; and what becomes of it.
 fn after(is_there: bool, steps: &[Step]) -> Option<Change> {
-    let mut block = Block::shanghai();
+    after_in(Block::shanghai(), is_there, steps)
+}
+
+fn after_in(mut block: Block, is_there: bool, steps: &[Step]) -> Option<Change> {
     block.deploy(FACTORY, &factory());
     if is_there {
         let storage = [(0, 5), (1, 7), (2, 9)].map(|(slot, value)| (U256::from(slot), U256::from(value)));
@@ -94,6 +98,21 @@ fn what_is_made_twice_is_there_once() {
     assert_eq!(change.basics.unwrap().unwrap().balance, U256::from(1));
 }
 
+/// Before EIP-161 a call without value brings an account back, as an empty one.
+#[test]
+fn what_is_destroyed_and_called_before_eip_161_is_there() {
+    let tangerine = || Block::new(SpecId::TANGERINE, 2_500_000, 1_477_000_000);
+    let change = after_in(tangerine(), true, &[Step::Count, Step::Destroy]).unwrap();
+    assert_eq!(change, Change { basics: Some(None), is_wiped: true, slots: slots(&[]) });
+    for (step, left) in [(Step::Count, 0), (Step::Pay, 3)] {
+        let change = after_in(tangerine(), true, &[Step::Count, Step::Destroy, step, Step::Count]).unwrap();
+        assert!(change.is_wiped);
+        assert_eq!(change.slots, slots(&[]));
+        let basics = change.basics.unwrap().unwrap();
+        assert_eq!((basics.balance, basics.nonce), (U256::from(left), 0));
+    }
+}
+
 #[test]
 fn what_is_created_where_ether_was_sent_before_keeps_it() {
     let mut block = Block::shanghai();
@@ -109,4 +128,36 @@ fn what_is_created_where_ether_was_sent_before_keeps_it() {
     assert_eq!(balance(created), U256::from(5));
     assert_eq!(written.changes[&created].slots, written.changes[&child()].slots);
     assert_eq!(written.codes.values().collect::<Vec<_>>(), [&runtime()]);
+}
+
+#[test]
+fn what_is_empty_and_touched_is_cleared() {
+    let [empty, absent] = [0xe1, 0xe2].map(Address::repeat_byte);
+    let mut block = Block::byzantium();
+    block.pre.insert(empty, U256::ZERO, 0, &Bytes::new(), []);
+    for index in 0..3 {
+        block.call(sender(index), empty, 0, Bytes::new());
+        block.call(sender(index), absent, 0, Bytes::new());
+    }
+    let (_, written) = accepted(&block);
+    assert_eq!(written.changes[&empty].basics, Some(None));
+    assert!(!written.changes.contains_key(&absent));
+}
+
+/// Before EIP-161 being called is enough to be there, and being empty is no reason to go.
+#[test]
+fn what_was_not_there_and_is_touched_before_eip_161_is_there() {
+    let [empty, absent, paid] = [0xe1, 0xe2, 0xe3].map(Address::repeat_byte);
+    let mut block = Block::new(SpecId::TANGERINE, 2_500_000, 1_477_000_000);
+    block.pre.insert(empty, U256::ZERO, 0, &Bytes::new(), []);
+    for index in 0..3 {
+        block.call(sender(index), empty, 0, Bytes::new());
+        block.call(sender(index), absent, 0, Bytes::new());
+        block.call(sender(index), paid, 1, Bytes::new());
+    }
+    let (_, written) = accepted(&block);
+    assert!(!written.changes.contains_key(&empty));
+    let basics = written.changes[&absent].basics.unwrap().unwrap();
+    assert_eq!((basics.balance, basics.nonce), (U256::ZERO, 0));
+    assert_eq!(written.changes[&paid].basics.unwrap().unwrap().balance, U256::from(3));
 }
