@@ -115,6 +115,12 @@ impl BlockChanges {
         Ok(diff)
     }
 
+    /// Code by its hash: all that is new, and with it some that is not.
+    #[must_use]
+    pub fn codes(&self) -> B256Map<Bytecode> {
+        self.by_account().1
+    }
+
     fn of_journal(&self, state: &EvmState) -> (BTreeMap<Address, ChangedAccount>, B256Map<Bytecode>) {
         let mut accounts = BTreeMap::new();
         let mut codes = B256Map::default();
@@ -125,7 +131,7 @@ impl BlockChanges {
             let generation = u32::from(is_wiped);
             let gone = Basics { balance: U256::ZERO, nonce: 0, code_hash: Identity::ABSENT.code_hash };
             let basics = after.unwrap_or(gone);
-            if let Some(code) = &account.info.code {
+            if let Some(code) = account.info.code.as_ref().filter(|code| after.is_some() && !code.is_empty()) {
                 codes.insert(basics.code_hash, code.clone());
             }
             let identity =

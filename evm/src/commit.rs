@@ -37,7 +37,9 @@ impl BlockChanges {
             let before = db.basic_ref(address)?;
             let after = change.after(before.as_ref().map(Basics::from), clears);
             let is_wiped = change.generation() > 0;
-            if is_wiped && let Some(before) = &before {
+            if (is_wiped || after.is_none())
+                && let Some(before) = &before
+            {
                 let gone = account(Some(before), AccountInfo::default(), AccountStatus::SelfDestructed);
                 destroyed.insert(address, gone);
             }
@@ -65,7 +67,11 @@ impl BlockChanges {
                 }
                 account.storage.insert(slot, EvmStorageSlot::new_changed(was, value, TransactionId::ZERO));
             }
-            changed.insert(address, account);
+            // Only looked at, by a transaction or two: revm's databases would clear an empty one.
+            let is_as_before = !is_wiped && before.as_ref().map(Basics::from) == Some(after);
+            if !is_as_before || !account.storage.is_empty() {
+                changed.insert(address, account);
+            }
         }
         Ok([destroyed, changed])
     }

@@ -58,7 +58,7 @@ fn call(from: usize, to: Address, value: u64, input: impl Into<Bytes>) -> TxEnv 
 }
 
 fn parallel(threads: usize) -> ParallelEvm {
-    ParallelEvm::new(Config { mode: Mode::Optimistic, max_parallel_threads: threads, ..Config::default() })
+    ParallelEvm::with_fixed_units(Config { mode: Mode::Optimistic, max_parallel_threads: threads, ..Config::default() })
 }
 
 fn paths() -> Vec<Path> {

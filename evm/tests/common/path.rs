@@ -50,6 +50,12 @@ impl Path {
         )
     }
 
+    /// As a block that is not worth dividing.
+    pub(crate) fn not_divided() -> Self {
+        let config = Config { mode: Mode::Sequential, ..Config::default() };
+        Self::Parallel(ParallelEvm::new(config), "not divided".to_owned())
+    }
+
     /// Executes a block on `pre`.
     pub(crate) fn execute(&self, env: &EvmEnv, pre: &World, transactions: &[TxEnv]) -> Result<Outcome, Refused> {
         let mut world = pre.clone();
@@ -74,7 +80,8 @@ impl Path {
                     other => Refused::Failed(other.to_string()),
                 })?;
                 let Ok(diff) = executed.changes.diff(pre);
-                world.apply(&diff, executed.changes.codes());
+                let codes = executed.changes.codes();
+                world.apply(&diff, codes.iter().map(|(hash, code)| (*hash, code)));
                 // The same changes as one of revm's databases takes them.
                 let Ok(states) = executed.changes.evm_states(pre);
                 let mut committed = pre.clone();

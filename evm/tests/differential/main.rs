@@ -15,27 +15,19 @@ use common::oracle;
 use common::path::{Path, Refused};
 use proptest::prelude::*;
 use revm::context::result::EVMError;
-use revm::primitives::hardfork::SpecId;
 use scene::Stage;
 use strategy::scene;
 
 static PATHS: LazyLock<Vec<Path>> = LazyLock::new(|| {
     let parallel = [1, 2, 4].into_iter().flat_map(|threads| [1, 3, 8].map(|units| Path::parallel(threads, units)));
-    std::iter::once(Path::Sequential).chain(parallel).collect()
+    [Path::Sequential, Path::not_divided()].into_iter().chain(parallel).collect()
 });
-
-/// Before EIP-161 an account that is destroyed and one that is there without anything are not the same, and a journal
-/// that is kept from one transaction to the next does not tell them apart: plain revm counts from there on.
-fn paths(spec: SpecId) -> impl Iterator<Item = &'static Path> {
-    let keeps_journal = spec.is_enabled_in(SpecId::SPURIOUS_DRAGON);
-    PATHS.iter().filter(move |path| keeps_journal || !matches!(path, Path::Sequential))
-}
 
 proptest! {
     #[test]
     fn every_path_gives_what_one_transaction_after_another_gives(scene in scene()) {
         let block = Stage::new(&scene).block(&scene.actions);
-        for path in paths(scene.spec) {
+        for path in PATHS.iter() {
             if let Err(difference) = block.check(path) {
                 return Err(TestCaseError::fail(difference));
             }
@@ -64,7 +56,7 @@ proptest! {
                 Err(error) => return Err(TestCaseError::fail(format!("{error:?}"))),
             }
         }
-        for path in paths(scene.spec) {
+        for path in PATHS.iter() {
             match (path.execute(&stage.env, &stage.pre, &transactions), &invalid) {
                 (Ok(outcome), None) => prop_assert_eq!(&outcome.results, &results, "{}", path),
                 (Err(Refused::Invalid(index, error)), Some(expected)) => {
