@@ -52,7 +52,7 @@ fn one_sender_counts_its_nonces() {
 #[test]
 fn every_workload_succeeds_on_both_sides() {
     let has_contracts = Contract::Token.initcode().is_ok();
-    let plan = Plan { threads: 2, repeat: 1, mode: Mode::Optimistic, unit_length: 1, evm_state: true };
+    let plan = Plan { threads: 2, repeat: 1, mode: Mode::Optimistic, unit_length: Some(1), evm_state: true };
     for &workload in Workload::value_variants() {
         if !has_contracts && !workload.to_string().starts_with("raw") {
             continue;

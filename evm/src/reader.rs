@@ -23,10 +23,13 @@ thread_local! {
     static RECENT: RefCell<Recent> = const { RefCell::new(Recent::new()) };
 }
 
+/// What an account holds and is.
+type ReadAccount = (Holdings, Identity);
+
 /// The accounts that a thread has read last. An account is several keys, and its place in a large database is far away.
 struct Recent {
     reader: u64,
-    accounts: [Option<(Address, Option<(Holdings, Identity)>)>; REMEMBERED],
+    accounts: [Option<(Address, Option<ReadAccount>)>; REMEMBERED],
     next: usize,
 }
 
@@ -35,14 +38,14 @@ impl Recent {
         Self { reader: u64::MAX, accounts: [None; REMEMBERED], next: 0 }
     }
 
-    fn find(&self, reader: u64, address: Address) -> Option<Option<(Holdings, Identity)>> {
+    fn find(&self, reader: u64, address: Address) -> Option<Option<ReadAccount>> {
         if self.reader != reader {
             return None;
         }
         self.accounts.iter().flatten().find(|(known, _)| *known == address).map(|(_, account)| *account)
     }
 
-    fn remember(&mut self, reader: u64, address: Address, account: Option<(Holdings, Identity)>) {
+    fn remember(&mut self, reader: u64, address: Address, account: Option<ReadAccount>) {
         if self.reader != reader {
             *self = Self { reader, ..Self::new() };
         }
@@ -66,7 +69,7 @@ impl<'d, DB: DatabaseRef> DatabaseReader<'d, DB> {
     }
 
     /// What an account holds and is. Who reads one of both reads the other next.
-    fn account(&self, address: Address) -> Result<Option<(Holdings, Identity)>, StorageError> {
+    fn account(&self, address: Address) -> Result<Option<ReadAccount>, StorageError> {
         if let Some(known) = RECENT.with_borrow(|recent| recent.find(self.number, address)) {
             return Ok(known);
         }
