@@ -33,9 +33,6 @@ const MOST_DOUBLINGS: u32 = 5;
 /// No window is shorter than so many units, unless the configuration says so.
 const SHORTEST_WINDOW: u32 = 8;
 
-/// Nor is it judged before so much time has passed: what a few microseconds show is chance.
-const SHORTEST_JUDGED: Duration = Duration::from_micros(200);
-
 /// Watches whether executing in parallel is worth it.
 #[derive(Debug)]
 pub(crate) struct Watch {
@@ -59,7 +56,7 @@ impl Watch {
         let window = u32::try_from(units / 8).unwrap_or(u32::MAX).max(SHORTEST_WINDOW).min(config.trial_units);
         Self {
             window: window.max(1),
-            shortest: SHORTEST_JUDGED,
+            shortest: config.trial_time,
             worthwhile_percent: config.worthwhile_percent,
             begun: None,
             units: 0,
@@ -223,8 +220,7 @@ mod tests {
     const MILLISECOND: Duration = Duration::from_millis(1);
 
     fn watch(worthwhile_percent: u32) -> Watch {
-        let watch = Watch::new(&Config { trial_units: 3, worthwhile_percent, ..Config::default() }, 1000);
-        Watch { shortest: Duration::ZERO, ..watch }
+        Watch::new(&Config { trial_units: 3, worthwhile_percent, ..Config::default() }, 1000)
     }
 
     #[test]
@@ -240,6 +236,13 @@ mod tests {
         assert!(busy.has_proved() && !idle.has_proved());
         let mut indifferent = watch(0);
         assert!((0..9).all(|_| indifferent.is_worth_it(Duration::ZERO)));
+    }
+
+    #[test]
+    fn a_window_lasts_as_long_as_the_configuration_asks() {
+        let config = Config { trial_units: 3, trial_time: Duration::from_secs(3600), ..Config::default() };
+        let mut patient = Watch::new(&config, 1000);
+        assert!((0..9).all(|_| patient.is_worth_it(Duration::ZERO)));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! How a block is executed: what a node configures once, and what it says of each block.
 
+use std::time::Duration;
+
 /// Which path a block takes. All give the same result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
@@ -30,6 +32,8 @@ pub struct Config {
     /// Units after which [`Mode::Auto`] looks whether executing in parallel is worth it, again and again; short blocks
     /// are judged earlier.
     pub trial_units: u32,
+    /// And so much time must have passed: what a few microseconds show may be chance.
+    pub trial_time: Duration,
     /// How much work executing in parallel must get done for [`Mode::Auto`] to go on with it, in percent of what one
     /// worker does in the same time. The bookkeeping of the executions counts as work: somewhat more than 100 is
     /// needed to be faster. 0: it always goes on.
@@ -48,6 +52,7 @@ impl Default for Config {
             mode: Mode::Auto,
             unit_length: 1,
             trial_units: 64,
+            trial_time: Duration::ZERO,
             worthwhile_percent: 125,
             hottest_keys: 0,
         }

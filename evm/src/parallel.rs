@@ -1,6 +1,6 @@
 //! Whole blocks of Ethereum transactions on any revm database: one call.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use revm::context::TxEnv;
 use revm::context::result::{EVMError, ExecutionResult, InvalidTransaction};
@@ -44,6 +44,9 @@ pub enum ParallelError {
 /// little. On a chain of real dependencies it is not reached either.
 const WORTHWHILE_PERCENT: u32 = 90;
 
+/// So long a window lasts at least.
+const TRIAL_TIME: Duration = Duration::from_micros(200);
+
 /// What a block gives.
 #[derive(Debug)]
 pub struct ParallelExecuted {
@@ -68,7 +71,7 @@ impl ParallelEvm {
     #[must_use]
     pub fn new(config: Config) -> Self {
         let worthwhile_percent = config.worthwhile_percent.min(WORTHWHILE_PERCENT);
-        let config = Config { worthwhile_percent, ..config };
+        let config = Config { worthwhile_percent, trial_time: config.trial_time.max(TRIAL_TIME), ..config };
         Self { engine: Engine::new(config), unit_length: None }
     }
 

@@ -232,17 +232,22 @@ fn leftover_speculative_work_stops_when_the_block_has_ended() {
         for threads in [2, 4, 8] {
             let engine = Engine::new(config(Mode::Optimistic, threads, 1));
             let begun = Stage::Parallel.gate();
+            // How many had begun, and how many of them when the rejected transaction ended. On a machine that is slow to
+            // give the workers time, one may have given up a transaction for another by then.
+            let (count, early) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
             let mut block = {
-                let begun = Arc::clone(&begun);
+                let (begun, count, early) = (Arc::clone(&begun), Arc::clone(&count), Arc::clone(&early));
                 vec![Script::new(move |_| {
                     begun.wait_for(threads - 1);
+                    early.store(count.load(Ordering::SeqCst), Ordering::SeqCst);
                     rejected([])
                 })]
             };
             block.extend((0..1000).map(|_| {
-                let begun = Arc::clone(&begun);
+                let (begun, count) = (Arc::clone(&begun), Arc::clone(&count));
                 // It never ends by itself: only the engine can stop it.
                 Script::new(move |state| {
+                    count.fetch_add(1, Ordering::SeqCst);
                     begun.signal();
                     loop {
                         state.poll()?;
@@ -251,8 +256,9 @@ fn leftover_speculative_work_stops_when_the_block_has_ended() {
             }));
             let result = run_on(&engine, &Scripts, &MapState::default(), &block, BlockPolicy::default());
             assert_eq!(result.expect("a result").end, BlockEnd::Rejected { transaction: 0 });
-            let executed: usize = block[1..].iter().map(Script::begun).sum();
-            assert_eq!(executed, threads - 1, "a worker that was stopped begins nothing any more");
+            // Until the rejection is committed each worker may begin one more.
+            let late = count.load(Ordering::SeqCst) - early.load(Ordering::SeqCst);
+            assert!(late < threads, "a worker that was stopped begins nothing any more: {late}");
         }
     });
 }
