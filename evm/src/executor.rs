@@ -66,7 +66,6 @@ impl<R, Spec, P, F> WeftBlockExecutorFactory<R, Spec, P, F> {
 }
 
 /// Executes one block.
-#[expect(missing_debug_implementations, reason = "nor have all receipts and machines one")]
 pub struct WeftBlockExecutor<'a, E, Spec, R: ReceiptBuilder, P> {
     inner: EthBlockExecutor<'a, E, &'a Spec, &'a R>,
     evm: &'a ParallelEvm,

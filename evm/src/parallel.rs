@@ -67,18 +67,24 @@ pub struct ParallelEvm {
 }
 
 impl ParallelEvm {
-    /// An engine with workers of its own, kept from block to block. The length of units is chosen for each block.
+    /// An engine with workers of its own, kept from block to block. The length of units is chosen for each block, and
+    /// [`Mode::Auto`] is no stricter than suits Ethereum: `worthwhile_percent` is at most 90, `trial_time` at least
+    /// 200 µs.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let worthwhile_percent = config.worthwhile_percent.min(WORTHWHILE_PERCENT);
-        let config = Config { worthwhile_percent, trial_time: config.trial_time.max(TRIAL_TIME), ..config };
-        Self { engine: Engine::new(config), unit_length: None }
+        Self::with_units(config, None)
     }
 
     /// As [`new`](Self::new), with units of the configuration's length for every block.
     #[must_use]
     pub fn with_fixed_units(config: Config) -> Self {
-        let unit_length = Some(config.unit_length);
+        let unit_length = config.unit_length;
+        Self::with_units(config, Some(unit_length))
+    }
+
+    fn with_units(config: Config, unit_length: Option<usize>) -> Self {
+        let worthwhile_percent = config.worthwhile_percent.min(WORTHWHILE_PERCENT);
+        let config = Config { worthwhile_percent, trial_time: config.trial_time.max(TRIAL_TIME), ..config };
         Self { engine: Engine::new(config), unit_length }
     }
 

@@ -1,4 +1,4 @@
-//! How many transactions a unit of speculation holds, by what the block holds.
+//! What suits a block, as far as its transactions show: whether to divide it at all, and into units of what length.
 
 use alloy_primitives::Address;
 use revm::context::TxEnv;
@@ -15,8 +15,7 @@ const CALLS_ONE_IN: usize = 20;
 /// Nanoseconds that a mere transfer takes, about.
 const TRANSFER_TIME: u64 = 700;
 
-/// Nanoseconds that a call takes, about, for so much of its gas limit, which is all that shows of its length.
-const CALL_TIME: u64 = 1;
+/// Of a call's gas limit, which is all that shows of its length: so much for every nanosecond that it takes, about.
 const CALL_GAS: u64 = 10;
 
 /// Waking a worker and handing it something takes some ten microseconds, and so does collecting what it has done. A block
@@ -27,7 +26,7 @@ const SHORT_TIME: u64 = 550_000;
 pub(crate) fn is_short(transactions: &[TxEnv]) -> bool {
     let mut time = 0_u64;
     for transaction in transactions {
-        time += if is_transfer(transaction) { TRANSFER_TIME } else { transaction.gas_limit / CALL_GAS * CALL_TIME };
+        time += if is_transfer(transaction) { TRANSFER_TIME } else { transaction.gas_limit / CALL_GAS };
         if time >= SHORT_TIME {
             return false;
         }
