@@ -263,6 +263,7 @@ impl<V: Vm> Engine<V> {
             unit_length,
             policy,
             is_watched: watch.is_some(),
+            takes_turns: false,
             memory: &scratch.memory,
             scheduler: &scratch.scheduler,
             records: &scratch.records,

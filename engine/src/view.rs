@@ -25,6 +25,8 @@ pub(crate) struct MemoryView<'b, K, V: Value, R> {
     pub(crate) concrete: bool,
     /// Transactions of the unit have run before this one: they may have used up the block's gas.
     pub(crate) is_later_in_unit: bool,
+    /// Nobody else goes on while this execution runs.
+    pub(crate) takes_turns: bool,
     /// Set once; then the execution is void, whatever the virtual machine makes of it.
     pub(crate) stopped: Option<StopReason>,
     calls: usize,
@@ -48,6 +50,7 @@ impl<'b, K: Key, V: Value, R: StateReader<K, V>> MemoryView<'b, K, V, R> {
             unit,
             concrete,
             is_later_in_unit: false,
+            takes_turns: false,
             stopped: None,
             calls: 0,
             next_check: CALLS_BETWEEN_CHECKS,
@@ -180,7 +183,8 @@ impl<'b, K: Key, V: Value, R: StateReader<K, V>> MemoryView<'b, K, V, R> {
             })
         });
         // Perhaps all workers loop because of what a lower unit wrote, and nobody is left to correct that unit.
-        let held_up = self.scheduler.call_for_help(self.unit) && self.calls > PATIENCE;
+        let others_wait = self.scheduler.call_for_help(self.unit) || self.takes_turns;
+        let held_up = others_wait && self.calls > PATIENCE;
         if stale || held_up {
             return Err(self.stop(StopReason::Unresolvable));
         }
