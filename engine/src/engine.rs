@@ -40,7 +40,7 @@ pub struct BlockOutput<V: Vm> {
 }
 
 /// Blocks that touch fewer locations are finished by one worker: waking another costs more.
-const WORTH_DIVIDING: usize = 2000;
+pub(crate) const WORTH_DIVIDING: usize = 2000;
 
 /// Merges sorted lists without a common key into one.
 fn merge_sorted<K: Ord, V>(mut lists: Vec<Vec<(K, V)>>) -> Vec<(K, V)> {

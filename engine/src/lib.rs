@@ -86,6 +86,7 @@ mod overlay;
 mod progress;
 mod record;
 mod sequential;
+pub mod simulation;
 mod view;
 mod vm;
 
