@@ -368,7 +368,8 @@ where
 
     /// Validates a unit. Returns its next execution if it has to run again.
     fn validate(&self, validation: Validation, counts: &mut Counts) -> Option<Execution> {
-        match self.check(validation, counts) {
+        let is_current = self.is_current(&validation, counts);
+        match self.conclude(validation, is_current, counts) {
             Checked::Confirmed => {
                 self.scheduler.commit(|unit| self.commit_unit(unit));
                 None
@@ -378,19 +379,26 @@ where
         }
     }
 
-    /// Compares what a unit has read with what it would read now, and settles its validation.
+    /// Compares what a unit has read with what it would read now.
     #[inline]
-    pub(crate) fn check(&self, validation: Validation, counts: &mut Counts) -> Checked {
+    pub(crate) fn is_current(&self, validation: &Validation, counts: &mut Counts) -> bool {
         counts.validations += 1;
         let unit = validation.unit();
-        let record = self.records[unit as usize].lock();
         let skipped = Canary::SkipValidation.sings() && counts.validations.is_multiple_of(3);
-        if skipped || record.is_current(self.memory, unit) {
-            drop(record);
+        skipped || self.records[unit as usize].lock().is_current(self.memory, unit)
+    }
+
+    /// Settles a validation by what came of the comparison.
+    #[inline]
+    pub(crate) fn conclude(&self, validation: Validation, is_current: bool, counts: &mut Counts) -> Checked {
+        let unit = validation.unit();
+        if is_current {
             return if self.scheduler.confirm(validation) { Checked::Confirmed } else { Checked::Settled };
         }
         let Some(abort) = self.scheduler.abort(validation) else { return Checked::Settled };
         counts.aborts += 1;
+        // Since we could abort it, this is the incarnation that we have looked at.
+        let record = self.records[unit as usize].lock();
         if record.on_final_values {
             drop(record);
             self.fail(BlockError::Inconsistent { transaction: self.range(unit).start });

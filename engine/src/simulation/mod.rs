@@ -62,6 +62,7 @@ mod costs;
 mod lines;
 mod profile;
 mod run;
+mod steps;
 
 use std::ops::AddAssign;
 use std::time::Duration;
