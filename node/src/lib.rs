@@ -29,5 +29,6 @@ pub mod digest;
 pub mod ethereum;
 pub mod executor;
 mod rewards;
+pub mod simulate;
 mod units;
 pub mod workload;

@@ -22,6 +22,8 @@ pub struct Costs {
     pub commit: Duration,
     /// Turning a delta into a value, within the commit.
     pub delta: Duration,
+    /// Looking at one unit in a rewind, beside its cache line.
+    pub scan: Duration,
     /// Moving a cache line that another worker has touched last. A line moves for one worker at a time.
     pub transfer: Duration,
     /// How long a worker looks around for work before it sleeps.
@@ -35,6 +37,9 @@ pub struct Costs {
     pub set_up: Duration,
     /// Collecting a location's final value after the last commit; all workers share in it.
     pub collect: Duration,
+    /// Cores share memory, caches and power: by so many thousandths an execution is longer for every other worker that
+    /// executes when it begins.
+    pub crowding_per_mille: u32,
 }
 
 impl Default for Costs {
@@ -48,12 +53,14 @@ impl Default for Costs {
             validate: nanoseconds(10),
             commit: nanoseconds(30),
             delta: nanoseconds(30),
+            scan: nanoseconds(1),
             transfer: nanoseconds(100),
             look_around: nanoseconds(1_500),
             wake: nanoseconds(20_000),
             wake_call: nanoseconds(2_000),
             set_up: nanoseconds(10),
             collect: nanoseconds(40),
+            crowding_per_mille: 0,
         }
     }
 }
@@ -71,12 +78,14 @@ impl Costs {
             validate: nothing,
             commit: nothing,
             delta: nothing,
+            scan: nothing,
             transfer: nothing,
             look_around: nothing,
             wake: nothing,
             wake_call: nothing,
             set_up: nothing,
             collect: nothing,
+            crowding_per_mille: 0,
         }
     }
 }

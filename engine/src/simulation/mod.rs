@@ -13,9 +13,10 @@
 //!   that one, as in the engine;
 //! - idle workers look around, sleep, nap and are woken by the scheduler's own decisions, through the same counters.
 //!
-//! Not modelled: caches that are too small, memory bandwidth, clock rates that sink with the number of busy cores,
-//! hyperthreads, other sockets, and an operating system that takes a core away. A simulated time is therefore what a
-//! good machine of that size could give, not what any will.
+//! Not modelled: hyperthreads, other sockets, the order of accesses within an execution, and an operating system that takes
+//! a core away. That cores slow each other down (memory bandwidth, shared caches, clock rates) is one number,
+//! [`Costs::crowding_per_mille`], and nothing unless it is given. A simulated time is therefore what a good machine of that
+//! size could give, not what any will.
 //!
 //! ```
 //! # use weft_engine::{BlockPolicy, NoDelta, OutOfBounds, Outcome, StateView, Stop, Value, Vm};
@@ -102,6 +103,8 @@ pub struct Busy {
     pub committing: Duration,
     /// Asking for tasks and settling them.
     pub scheduling: Duration,
+    /// Sending units back to validation: looking at all of them that a re-execution may concern.
+    pub rewinding: Duration,
     /// Waiting for cache lines.
     pub fetching: Duration,
     /// Looking around for work before sleeping; waking others and being woken.
@@ -120,6 +123,7 @@ impl Busy {
             + self.validating
             + self.committing
             + self.scheduling
+            + self.rewinding
             + self.fetching
             + self.idling
             + self.framing
@@ -134,6 +138,7 @@ impl AddAssign for Busy {
         self.validating += other.validating;
         self.committing += other.committing;
         self.scheduling += other.scheduling;
+        self.rewinding += other.rewinding;
         self.fetching += other.fetching;
         self.idling += other.idling;
         self.framing += other.framing;

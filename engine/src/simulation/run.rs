@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::ops::Range;
 use std::time::Duration;
 
 use weft_mvmemory::LocationId;
@@ -75,6 +76,7 @@ pub(super) enum On {
     Validating,
     Committing,
     Scheduling,
+    Rewinding,
     Fetching,
     Idling,
 }
@@ -107,10 +109,12 @@ pub(super) struct Prices {
     pub(super) validate: u64,
     pub(super) commit: u64,
     pub(super) delta: u64,
+    pub(super) scan: u64,
     pub(super) transfer: u64,
     pub(super) look_around: u64,
     pub(super) wake: u64,
     pub(super) wake_call: u64,
+    pub(super) crowding_per_mille: u64,
 }
 
 pub(super) fn nanoseconds(duration: Duration) -> u64 {
@@ -127,10 +131,12 @@ impl From<Costs> for Prices {
             validate: nanoseconds(costs.validate),
             commit: nanoseconds(costs.commit),
             delta: nanoseconds(costs.delta),
+            scan: nanoseconds(costs.scan),
             transfer: nanoseconds(costs.transfer),
             look_around: nanoseconds(costs.look_around),
             wake: nanoseconds(costs.wake),
             wake_call: nanoseconds(costs.wake_call),
+            crowding_per_mille: costs.crowding_per_mille.into(),
         }
     }
 }
@@ -163,11 +169,13 @@ pub(super) struct Run<'r, 'b, V: Vm, R, F> {
     /// Units from here on were never claimed for execution, or for validation.
     pub(super) fresh: u32,
     pub(super) unvalidated: u32,
+    /// Units that are being validated, or were, and have not been sent back or aborted since.
+    pub(super) is_validated: Vec<bool>,
     /// Who commits does so until then.
     pub(super) committing_until: u64,
-    pub(super) spent: [u64; 7],
+    pub(super) spent: [u64; 8],
     /// Workers that execute transactions, since when, and for how long there was one at most.
-    executing: usize,
+    pub(super) executing: usize,
     executing_since: u64,
     narrow: u64,
     steps: u64,
@@ -200,7 +208,7 @@ where
             block,
             prices: costs.into(),
             chance: Chance::new(schedule),
-            lines: Lines::new(nanoseconds(costs.transfer)),
+            lines: Lines::new(nanoseconds(costs.transfer), units as usize, workers),
             workers: (0..workers).map(|_| worker()).collect(),
             turns: BinaryHeap::new(),
             sleepers: VecDeque::new(),
@@ -209,8 +217,9 @@ where
             took: vec![0; units as usize],
             fresh: 0,
             unvalidated: 0,
+            is_validated: vec![false; units as usize],
             committing_until: 0,
-            spent: [0; 7],
+            spent: [0; 8],
             executing: 0,
             executing_since: 0,
             narrow: 0,
@@ -288,6 +297,7 @@ where
                 validating: of(On::Validating),
                 committing: of(On::Committing),
                 scheduling: of(On::Scheduling),
+                rewinding: of(On::Rewinding),
                 fetching: of(On::Fetching),
                 idling: of(On::Idling),
                 framing: Duration::ZERO,
@@ -352,6 +362,29 @@ where
         let arrived = self.lines.touch(line, worker, *now);
         self.spent[On::Fetching as usize] += arrived - *now;
         *now = arrived;
+    }
+
+    /// Waits for a unit's status and record, which the worker is going to write.
+    pub(super) fn fetch_unit(&mut self, now: &mut u64, worker: usize, unit: u32) {
+        let arrived = self.lines.touch_unit(unit, worker, *now);
+        self.spent[On::Fetching as usize] += arrived - *now;
+        *now = arrived;
+    }
+
+    /// Looks at the status of one unit after another, and sends those back to validation that are being validated or were.
+    pub(super) fn rewind(&mut self, now: &mut u64, worker: usize, units: Range<u32>) {
+        let begun = *now;
+        for unit in units {
+            let is_back = std::mem::take(&mut self.is_validated[unit as usize]);
+            if is_back {
+                *now = self.lines.touch_unit(unit, worker, *now);
+                *now = self.lines.touch(Line::Again, worker, *now);
+            } else {
+                *now = self.lines.pass_by_unit(unit, worker, *now);
+            }
+            *now += self.prices.scan;
+        }
+        self.spent[On::Rewinding as usize] += *now - begun;
     }
 
     /// Waits for the versions of a location that the worker reads.

@@ -80,7 +80,7 @@ where
         let (unit, is_first) = (execution.unit(), execution.incarnation() == 0);
         let this = &mut self.workers[worker];
         let prepared = self.block.prepare(execution, &mut this.overlay, &mut this.counts);
-        self.fetch(&mut now, worker, Line::Unit(unit));
+        self.fetch_unit(&mut now, worker, unit);
         if is_first {
             let mut announced = std::mem::take(&mut self.touched);
             announced.extend(self.workers[worker].overlay.accesses().iter().map(|access| access.location));
@@ -90,7 +90,9 @@ where
             ControlFlow::Break(instead) => self.go_on_with(instead, worker, now),
             ControlFlow::Continue(execution) => {
                 self.spend(&mut now, On::Memory, self.prices.unit);
-                let time = self.chance.vary(self.times[unit as usize]);
+                let alone = self.times[unit as usize];
+                let crowd = self.prices.crowding_per_mille.saturating_mul(self.executing as u64);
+                let time = self.chance.vary(alone.saturating_add(alone.saturating_mul(crowd) / 1000));
                 let until_read = self.chance.until_read(time);
                 self.took[unit as usize] = time;
                 self.spent[On::Executing as usize] += until_read;
@@ -145,7 +147,7 @@ where
         let this = &mut self.workers[worker];
         let (execution, changed) = self.block.publish(executed, &mut this.overlay, &mut this.counts);
         self.spend(&mut now, On::Scheduling, self.prices.step);
-        self.fetch(&mut now, worker, Line::Unit(execution.unit()));
+        self.fetch_unit(&mut now, worker, execution.unit());
         self.workers[worker].step = Step::Finish(execution, changed);
         Next::At(now)
     }
@@ -156,9 +158,7 @@ where
         if !again {
             self.fetch(&mut now, worker, Line::Executed);
         } else if changed {
-            for above in unit + 1..self.unvalidated {
-                self.fetch(&mut now, worker, Line::Unit(above));
-            }
+            self.rewind(&mut now, worker, unit + 1..self.unvalidated);
         }
         match hand_off.validation {
             Some(validation) => self.validate(validation, hand_off.execution, worker, now),
@@ -173,7 +173,8 @@ where
     fn validate(&mut self, validation: Validation, woken: Option<Execution>, worker: usize, mut now: u64) -> Next {
         let unit = validation.unit();
         self.unvalidated = self.unvalidated.max(unit + 1);
-        self.fetch(&mut now, worker, Line::Unit(unit));
+        self.is_validated[unit as usize] = true;
+        self.fetch_unit(&mut now, worker, unit);
         let mut touched = std::mem::take(&mut self.touched);
         touched.extend(self.block.records[unit as usize].lock().reads().map(|read| read.location));
         for location in touched.drain(..) {
@@ -207,6 +208,7 @@ where
                 self.go_on_with(woken, worker, now)
             }
             Checked::Again(execution) => {
+                self.is_validated[unit as usize] = false;
                 let mut estimates = std::mem::take(&mut self.touched);
                 estimates.extend(self.block.records[unit as usize].lock().writes.iter().map(|write| write.location));
                 self.write(&mut now, worker, &mut estimates);
@@ -244,7 +246,7 @@ where
         }
         self.fetch(&mut now, worker, Line::Frontier);
         for unit in units {
-            self.fetch(&mut now, worker, Line::Unit(unit));
+            self.fetch_unit(&mut now, worker, unit);
             self.spend(&mut now, On::Committing, self.prices.commit);
         }
         let resolved = deltas(self.block).0 - before.0;

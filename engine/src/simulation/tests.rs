@@ -173,6 +173,16 @@ fn fetching_cache_lines_costs_what_it_says() {
 }
 
 #[test]
+fn a_crowd_slows_executions_down_and_one_alone_is_not_slowed() {
+    let costs = Costs { crowding_per_mille: 100, ..Costs::free() };
+    let on = |workers, block: &[(u32, u32)]| simulate(Simulation { costs, ..Simulation::new(workers) }, block, true);
+    assert_eq!(on(1, &independent(10)).makespan(), TIME * 10);
+    assert_eq!(on(4, &chain(10)).makespan(), TIME * 10);
+    // The first round's workers find nobody, one, two and three others.
+    assert_eq!(on(4, &independent(4)).makespan(), TIME * 13 / 10);
+}
+
+#[test]
 fn the_critical_path_follows_reads_and_not_mere_writes() {
     let path = |block: &[(u32, u32)]| profile(block).0.critical_path(|_| TIME, 0);
     assert_eq!(path(&independent(10)), TIME);

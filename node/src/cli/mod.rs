@@ -12,6 +12,9 @@ mod replay;
 mod replay_report;
 mod rewards;
 mod run;
+mod simulate;
+mod simulate_plot;
+mod simulate_report;
 mod summary;
 mod table;
 
@@ -49,6 +52,8 @@ enum Command {
     Fetch(fetch::Arguments),
     /// Replays Ethereum blocks in parallel, and checks them against their headers and sequential execution
     Replay(replay::Arguments),
+    /// Executes blocks on 1 to 128 simulated cores: the real scheduler and memory, in virtual time
+    Simulate(simulate::Arguments),
 }
 
 /// How blocks are executed.
@@ -73,6 +78,7 @@ pub(crate) fn run() -> Result<ExitCode, CliError> {
         #[cfg(feature = "fetch")]
         Command::Fetch(arguments) => fetch::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
     }
 }
 
