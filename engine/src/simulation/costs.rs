@@ -14,6 +14,8 @@ pub struct Costs {
     pub unit: Duration,
     /// Reading a location from the multi-version memory instead of a plain cache, and recording it.
     pub read: Duration,
+    /// Naming a location that nobody has named before in the block: its key is kept, its base value fetched.
+    pub locate: Duration,
     /// Announcing, publishing or removing a version, and turning it into an estimate.
     pub write: Duration,
     /// Resolving one read again.
@@ -49,6 +51,7 @@ impl Default for Costs {
             step: nanoseconds(15),
             unit: nanoseconds(60),
             read: nanoseconds(40),
+            locate: nanoseconds(110),
             write: nanoseconds(30),
             validate: nanoseconds(10),
             commit: nanoseconds(30),
@@ -74,6 +77,7 @@ impl Costs {
             step: nothing,
             unit: nothing,
             read: nothing,
+            locate: nothing,
             write: nothing,
             validate: nothing,
             commit: nothing,

@@ -105,6 +105,7 @@ pub(super) struct Prices {
     pub(super) step: u64,
     pub(super) unit: u64,
     pub(super) read: u64,
+    pub(super) locate: u64,
     pub(super) write: u64,
     pub(super) validate: u64,
     pub(super) commit: u64,
@@ -127,6 +128,7 @@ impl From<Costs> for Prices {
             step: nanoseconds(costs.step),
             unit: nanoseconds(costs.unit),
             read: nanoseconds(costs.read),
+            locate: nanoseconds(costs.locate),
             write: nanoseconds(costs.write),
             validate: nanoseconds(costs.validate),
             commit: nanoseconds(costs.commit),
@@ -355,6 +357,12 @@ where
         let time = self.chance.vary(time);
         self.spent[on as usize] += time;
         *now += time;
+    }
+
+    /// Pays for the locations that were named since there were `before` of them.
+    pub(super) fn locate(&mut self, now: &mut u64, before: usize) {
+        let named = self.block.memory.locations().saturating_sub(before) as u64;
+        self.spend(now, On::Memory, named * self.prices.locate);
     }
 
     /// Waits for a cache line that the worker is going to write.

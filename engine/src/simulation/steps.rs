@@ -78,8 +78,10 @@ where
 
     fn prepare(&mut self, execution: Execution, worker: usize, mut now: u64) -> Next {
         let (unit, is_first) = (execution.unit(), execution.incarnation() == 0);
+        let named = self.block.memory.locations();
         let this = &mut self.workers[worker];
         let prepared = self.block.prepare(execution, &mut this.overlay, &mut this.counts);
+        self.locate(&mut now, named);
         self.fetch_unit(&mut now, worker, unit);
         if is_first {
             let mut announced = std::mem::take(&mut self.touched);
@@ -104,11 +106,13 @@ where
     }
 
     fn begin(&mut self, execution: Execution, rest: u64, worker: usize, mut now: u64) -> Next {
+        let named = self.block.memory.locations();
         let this = &mut self.workers[worker];
         let begun = self.block.begin(execution, &mut this.overlay, &mut this.counts);
         let mut touched = std::mem::take(&mut self.touched);
         let accesses = this.overlay.accesses();
         touched.extend(accesses.iter().filter(|access| access.outside.is_some()).map(|access| access.location));
+        self.locate(&mut now, named);
         for location in touched.drain(..) {
             self.look(&mut now, worker, location);
             self.spend(&mut now, On::Memory, self.prices.read);

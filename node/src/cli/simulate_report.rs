@@ -153,5 +153,5 @@ fn beside_engine(checks: &[Check]) -> String {
         0 => format!("All of them are within {TOLERANCE_PERCENT} %."),
         _ => format!("{failed} of {} are more than {TOLERANCE_PERCENT} % off.", checks.len()),
     };
-    format!("Beside the engine itself (medians):\n{table}\n{verdict}")
+    format!("Beside the engine itself (the fastest of the rounds):\n{table}\n{verdict}")
 }
