@@ -207,7 +207,8 @@ where
     let Progress { admission, outcomes, end, .. } = progress;
     let changes = match end {
         BlockEnd::Rejected { .. } => Vec::new(),
-        BlockEnd::Complete | BlockEnd::GasLimit { .. } => state.into_changes_below(changes),
+        BlockEnd::Complete | BlockEnd::GasLimit { .. } if config.sort_changes => state.into_changes_below(changes),
+        BlockEnd::Complete | BlockEnd::GasLimit { .. } => state.into_unsorted_below(changes),
     };
     metrics.wall_time = watch.wall();
     Ok(BlockOutput { outcomes, changes, end, gas_used: admission.gas_used(), metrics })

@@ -19,8 +19,9 @@ use crate::error::{BlockError, panic_message};
 use crate::metrics::{Counts, Stopwatch};
 use crate::overlay::Overlay;
 use crate::progress::Progress;
+use crate::rare::WrittenKinds;
 use crate::record::{self, Record, WriteRecord};
-use crate::view::MemoryView;
+use crate::view::{CallCount, MemoryView};
 use crate::vm::{Outcome, StopReason, Touch, Verdict, Vm};
 
 /// The stamp of what is published at the commit frontier: no incarnation has that number.
@@ -106,6 +107,7 @@ pub(crate) struct BlockRun<'b, V: Vm, R, F> {
     pub(crate) is_watched: bool,
     pub(crate) memory: &'b MvMemory<V::Key, V::Value>,
     pub(crate) scheduler: &'b Scheduler,
+    pub(crate) written_kinds: &'b WrittenKinds,
     pub(crate) records: &'b [UnitRecord<V>],
     /// Padded: whoever commits writes it, and everybody reads what is around it.
     pub(crate) commit: CachePadded<Mutex<Commit<V, F>>>,
@@ -198,7 +200,7 @@ where
             record.execution = end;
             record.on_final_values = on_final_values;
             record.took = begun.map_or(Duration::ZERO, |begun| begun.elapsed());
-            record.publish(self.memory, unit, incarnation, overlay, with_writes)
+            record.publish(self.memory, self.written_kinds, unit, incarnation, overlay, with_writes)
         };
         let hand_off = self.scheduler.finish_execution(execution, changed);
         let Some(validation) = hand_off.validation else { return hand_off.execution };
@@ -248,10 +250,22 @@ where
         concrete: bool,
     ) -> UnitEnd<V::Output> {
         let range = self.range(unit);
+        overlay.written_kinds = self.written_kinds.now();
         let mut outcomes = SmallVec::<[Outcome<V::Output>; 1]>::with_capacity(range.len());
         for transaction in range {
-            let mut view = MemoryView::new(self.memory, self.reader, self.scheduler, overlay, unit, concrete);
-            view.is_later_in_unit = !outcomes.is_empty();
+            let mut view = MemoryView {
+                vm: self.vm,
+                memory: self.memory,
+                written_kinds: self.written_kinds,
+                reader: self.reader,
+                scheduler: self.scheduler,
+                overlay: &mut *overlay,
+                unit,
+                concrete,
+                is_later_in_unit: !outcomes.is_empty(),
+                stopped: None,
+                calls: CallCount::default(),
+            };
             let executed =
                 catch_unwind(AssertUnwindSafe(|| self.vm.execute(&self.transactions[transaction], &mut view)));
             if let Ok(Ok(outcome)) = &executed
@@ -289,7 +303,7 @@ where
         let unit = validation.unit();
         let record = self.records[unit as usize].lock();
         let skipped = Canary::SkipValidation.sings() && counts.validations.is_multiple_of(3);
-        if skipped || record.is_current(self.memory, unit) {
+        if skipped || record.is_current(self.memory, self.written_kinds, unit) {
             drop(record);
             if self.scheduler.confirm(validation) {
                 self.scheduler.commit(|unit| self.commit_unit(unit));
@@ -406,7 +420,7 @@ where
             UnitEnd::Forged { transaction } => return Err(BlockError::Stopped { transaction }),
         };
         record.execution = record::Execution::Outcomes(outcomes);
-        if record.publish(self.memory, unit, AT_FRONTIER, &mut commit.overlay, true) {
+        if record.publish(self.memory, self.written_kinds, unit, AT_FRONTIER, &mut commit.overlay, true) {
             self.scheduler.rewind_above(unit);
         }
         Ok(())

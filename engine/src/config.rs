@@ -38,6 +38,9 @@ pub struct Config {
     /// worker does in the same time. The bookkeeping of the executions counts as work: somewhat more than 100 is
     /// needed to be faster. 0: it always goes on.
     pub worthwhile_percent: u32,
+    /// Whether the change set is in ascending order of keys; else it is in no order, which saves sorting it. What it
+    /// contains is the same.
+    pub sort_changes: bool,
     /// How many of the most contended keys the metrics name. Finding them visits every key of the block: 0 saves that.
     pub hottest_keys: usize,
 }
@@ -54,6 +57,7 @@ impl Default for Config {
             trial_units: 64,
             trial_time: Duration::ZERO,
             worthwhile_percent: 125,
+            sort_changes: true,
             hottest_keys: 0,
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
-use weft_mvmemory::{KeyChange, MvMemory};
+use weft_mvmemory::{KeyChange, MvMemory, Part};
 use weft_scheduler::{Scheduler, WorkerPool};
 use weft_storage::StateReader;
 
@@ -16,11 +16,12 @@ use crate::error::BlockError;
 use crate::metrics::{Counts, Metrics, Stopwatch};
 use crate::overlay::Overlay;
 use crate::progress::Progress;
+use crate::rare::WrittenKinds;
 use crate::record::Record;
 use crate::sequential;
 use crate::vm::{Outcome, Vm};
 
-/// The changes of a block, in ascending order of keys; `None` is a removal.
+/// The changes of a block, in ascending order of keys unless the configuration wants none; `None` is a removal.
 pub type Changes<V> = Vec<KeyChange<<V as Vm>::Key, <V as Vm>::Value>>;
 
 /// What a block gives: the same on every path.
@@ -28,8 +29,8 @@ pub type Changes<V> = Vec<KeyChange<<V as Vm>::Key, <V as Vm>::Value>>;
 pub struct BlockOutput<V: Vm> {
     /// The outcomes of the block's transactions, in order. Where the block was rejected, the last one is the reason.
     pub outcomes: Vec<Outcome<V::Output>>,
-    /// The keys whose values the block has changed, in ascending order, with their new values (`None`: removed).
-    /// Empty where the block was rejected.
+    /// The keys whose values the block has changed, in ascending order unless [`Config::sort_changes`] is off, with
+    /// their new values (`None`: removed). Empty where the block was rejected.
     pub changes: Changes<V>,
     /// Where and why the block ended.
     pub end: BlockEnd,
@@ -71,10 +72,21 @@ fn merge_two<K: Ord, V>(first: Vec<(K, V)>, second: Vec<(K, V)>) -> Vec<(K, V)> 
     merged
 }
 
+/// Lists in one.
+fn append<T>(lists: Vec<Vec<T>>) -> Vec<T> {
+    let mut lists = lists.into_iter();
+    let mut all = lists.next().unwrap_or_default();
+    for mut list in lists {
+        all.append(&mut list);
+    }
+    all
+}
+
 /// The memory of a block, kept for the next one.
 struct Scratch<V: Vm> {
     memory: MvMemory<V::Key, V::Value>,
     scheduler: Scheduler,
+    written_kinds: WrittenKinds,
     records: Vec<UnitRecord<V>>,
     /// One a worker; padded, because each is written all the time by its own worker.
     overlays: Vec<CachePadded<Mutex<Overlay<V::Value>>>>,
@@ -202,7 +214,8 @@ impl<V: Vm> Engine<V> {
     {
         let unit_length = unit_length.max(1);
         if !self.config.is_parallel(transactions.len()) {
-            return sequential::execute(vm, reader, transactions, policy, on_commit);
+            let sort = self.config.sort_changes;
+            return sequential::execute(vm, reader, transactions, policy, sort, on_commit);
         }
         if self.config.mode == Mode::Auto {
             return adaptive::execute(self, vm, reader, transactions, policy, unit_length, on_commit);
@@ -265,6 +278,7 @@ impl<V: Vm> Engine<V> {
             is_watched: watch.is_some(),
             memory: &scratch.memory,
             scheduler: &scratch.scheduler,
+            written_kinds: &scratch.written_kinds,
             records: &scratch.records,
             commit: CachePadded::new(Mutex::new(Commit::new(progress, watch))),
         };
@@ -308,7 +322,7 @@ impl<V: Vm> Engine<V> {
         Ok(ParallelStretch { scratch, commit, committed, workers, metrics })
     }
 
-    /// The sorted changes of a stretch, and how far the block has come with it.
+    /// The changes of a stretch, and how far the block has come with it.
     pub(crate) fn finish<R, F>(
         &self,
         stretch: ParallelStretch<V, F>,
@@ -359,7 +373,7 @@ impl<V: Vm> Engine<V> {
         Ok((commit.progress, changes))
     }
 
-    /// The sorted changes of the units below `end`, collected by several workers. Empties the memory.
+    /// The changes of the units below `end`, collected by several workers. Empties the memory.
     fn changes<R: StateReader<V::Key, V::Value>>(
         &self,
         memory: &mut MvMemory<V::Key, V::Value>,
@@ -367,19 +381,30 @@ impl<V: Vm> Engine<V> {
         end: u32,
         reader: &R,
     ) -> Result<Changes<V>, BlockError> {
-        if workers == 1 || memory.locations() < WORTH_DIVIDING {
-            return memory.finish(end, |key| reader.read(key)).map_err(BlockError::Changes);
-        }
-        let parts: Vec<_> = memory.parts(workers).into_iter().map(|part| Mutex::new((Some(part), None))).collect();
-        self.pool.for_each(workers, parts.len(), 1, |at| {
-            let (part, changes) = &mut *parts[at].lock();
-            *changes = part.take().map(|part| part.finish(end, |key| reader.read(key)));
-        });
-        let sorted: Result<Vec<_>, _> = parts.into_iter().filter_map(|part| part.into_inner().1).collect();
-        match sorted {
-            Ok(sorted) => {
+        let sort = self.config.sort_changes;
+        let finish = |part: Part<'_, V::Key, V::Value>| {
+            let mut changes = part.finish(end, |key| reader.read(key))?;
+            if sort {
+                changes.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+            }
+            Ok(changes)
+        };
+        let workers = if memory.locations() < WORTH_DIVIDING { 1 } else { workers };
+        let parts = memory.parts(workers);
+        let lists: Result<Vec<_>, _> = if workers == 1 {
+            parts.into_iter().map(finish).collect()
+        } else {
+            let parts: Vec<_> = parts.into_iter().map(|part| Mutex::new((Some(part), None))).collect();
+            self.pool.for_each(workers, parts.len(), 1, |at| {
+                let (part, changes) = &mut *parts[at].lock();
+                *changes = part.take().map(finish);
+            });
+            parts.into_iter().filter_map(|part| part.into_inner().1).collect()
+        };
+        match lists {
+            Ok(lists) => {
                 memory.reset_finished();
-                Ok(merge_sorted(sorted))
+                Ok(if sort { merge_sorted(lists) } else { append(lists) })
             }
             Err(error) => {
                 memory.reset();
@@ -394,10 +419,12 @@ impl<V: Vm> Engine<V> {
         let mut scratch = recycled.unwrap_or_else(|| Scratch {
             memory: MvMemory::new(),
             scheduler: Scheduler::new(0),
+            written_kinds: WrittenKinds::default(),
             records: Vec::new(),
             overlays: Vec::new(),
         });
         scratch.scheduler.reset(units);
+        scratch.written_kinds.clear();
         let units = units as usize;
         for record in scratch.records.iter_mut().take(units) {
             record.get_mut().clear();

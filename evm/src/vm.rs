@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use revm::context::TxEnv;
 use revm::context::result::{EVMError, ExecutionResult, InvalidTransaction};
 use revm::primitives::TxKind;
-use weft_engine::{Outcome, StateView, Stop, Touch, Vm};
+use weft_engine::{Outcome, RareKind, StateView, Stop, Touch, Vm};
 
 use crate::EvmEnv;
 use crate::access::{Ended, ViewAccess, provide_state};
@@ -128,5 +128,10 @@ impl Vm for EvmVm {
         {
             declare(StateKey::Holdings(to), Touch::Add);
         }
+    }
+
+    fn rare_kind(&self, key: &StateKey) -> Option<RareKind> {
+        // Contracts are created, destroyed and delegated to in a few transactions of a block, and called in nearly all.
+        matches!(key, StateKey::Identity(_)).then_some(const { RareKind::new(0) })
     }
 }
