@@ -31,8 +31,20 @@ const AT_FRONTIER: u32 = u32::MAX;
 /// run, and a chain of transactions must not cost more than the core that it runs on.
 const FUTILE: u32 = 8;
 /// A nap, and how often it is doubled while nothing changes. Work that others have for the worker ends it at once.
-const SHORTEST_NAP: std::time::Duration = std::time::Duration::from_micros(50);
+const SHORTEST_NAP: Duration = Duration::from_micros(50);
 const LONGEST_NAP: u32 = 4;
+
+/// How long a worker should nap now, if at all.
+pub(crate) fn nap(counts: &mut Counts) -> Option<Duration> {
+    if counts.futile < FUTILE {
+        return None;
+    }
+    let longest = SHORTEST_NAP * (1 << counts.naps.min(LONGEST_NAP));
+    counts.naps += 1;
+    // A look at the next units, and on with it if those can run.
+    counts.futile = FUTILE - 2;
+    Some(longest)
+}
 
 pub(crate) type UnitRecord<V> = Mutex<Record<<V as Vm>::Value, <V as Vm>::Output>>;
 
@@ -51,6 +63,24 @@ enum UnitEnd<O> {
     Forged {
         transaction: usize,
     },
+}
+
+/// An execution that has come to its end on its worker's overlay; nothing of it is published yet.
+pub(crate) struct Executed<O> {
+    execution: Execution,
+    end: record::Execution<O>,
+    on_final_values: bool,
+    begun: Option<Instant>,
+}
+
+/// What a validation came to.
+pub(crate) enum Checked {
+    /// The reads are what they were: the commit frontier may be able to go on.
+    Confirmed,
+    /// It is settled otherwise.
+    Settled,
+    /// The unit has to run again.
+    Again(Execution),
 }
 
 /// What happens in commit order, one unit at a time.
@@ -105,6 +135,9 @@ pub(crate) struct BlockRun<'b, V: Vm, R, F> {
     pub(crate) policy: BlockPolicy,
     /// Whether to measure how long the executions take.
     pub(crate) is_watched: bool,
+    /// Whether all workers take turns on one thread: then nothing changes while an execution runs, and one that loops
+    /// because of what it has read has to be ended.
+    pub(crate) takes_turns: bool,
     pub(crate) memory: &'b MvMemory<V::Key, V::Value>,
     pub(crate) scheduler: &'b Scheduler,
     pub(crate) written_kinds: &'b WrittenKinds,
@@ -137,11 +170,10 @@ where
         let mut counts = Counts::default();
         let mut handed_over: Option<Execution> = None;
         while !self.scheduler.is_over() {
-            if handed_over.is_none() && counts.futile >= FUTILE {
-                self.scheduler.nap(SHORTEST_NAP * (1 << counts.naps.min(LONGEST_NAP)));
-                counts.naps += 1;
-                // A look at the next units, and on with it if those can run.
-                counts.futile = FUTILE - 2;
+            if handed_over.is_none()
+                && let Some(longest) = nap(&mut counts)
+            {
+                self.scheduler.nap(longest);
             }
             let task = handed_over.take().map(Task::Execute).or_else(|| self.scheduler.next_task());
             handed_over = match task {
@@ -157,23 +189,57 @@ where
         counts
     }
 
-    fn range(&self, unit: u32) -> Range<usize> {
+    pub(crate) fn range(&self, unit: u32) -> Range<usize> {
         let start = self.first + unit as usize * self.unit_length;
         start..(start + self.unit_length).min(self.transactions.len())
     }
 
     /// Executes a unit. Returns what this worker should execute next, if it has a reason.
     fn execute(&self, execution: Execution, overlay: &mut Overlay<V::Value>, counts: &mut Counts) -> Option<Execution> {
-        let unit = execution.unit();
-        let incarnation = execution.incarnation();
+        let execution = match self.prepare(execution, overlay, counts) {
+            ControlFlow::Continue(execution) => execution,
+            ControlFlow::Break(next) => return next,
+        };
+        let executed = match self.begin(execution, overlay, counts) {
+            ControlFlow::Continue(executed) => executed,
+            ControlFlow::Break(next) => return next,
+        };
+        let (execution, changed) = self.publish(executed, overlay, counts);
+        let hand_off = self.scheduler.finish_execution(execution, changed);
+        let again = hand_off.validation.and_then(|validation| self.validate(validation, counts));
+        self.choose(again, hand_off.execution)
+    }
+
+    /// Makes the overlay ready for a unit, and announces what the unit will touch. Breaks with what to execute instead,
+    /// if anything, where the unit has to wait for another one.
+    #[inline]
+    pub(crate) fn prepare(
+        &self,
+        execution: Execution,
+        overlay: &mut Overlay<V::Value>,
+        counts: &mut Counts,
+    ) -> ControlFlow<Option<Execution>, Execution> {
         overlay.clear();
         // A hint that panics is no hint.
-        if incarnation == 0
-            && let Ok(Some(on)) = catch_unwind(AssertUnwindSafe(|| self.announce(unit, overlay)))
+        if execution.incarnation() == 0
+            && let Ok(Some(on)) = catch_unwind(AssertUnwindSafe(|| self.announce(execution.unit(), overlay)))
         {
             counts.suspend();
-            return self.scheduler.suspend(execution, on);
+            return ControlFlow::Break(self.scheduler.suspend(execution, on));
         }
+        ControlFlow::Continue(execution)
+    }
+
+    /// Runs a unit that was [prepared](Self::prepare). Breaks with what to execute instead, if anything, where that
+    /// comes to no end.
+    #[inline]
+    pub(crate) fn begin(
+        &self,
+        execution: Execution,
+        overlay: &mut Overlay<V::Value>,
+        counts: &mut Counts,
+    ) -> ControlFlow<Option<Execution>, Executed<V::Output>> {
+        let unit = execution.unit();
         let begun = self.is_watched.then(Instant::now);
         let committed = self.scheduler.committed();
         let on_final_values = committed == unit;
@@ -183,28 +249,45 @@ where
                 if on < committed {
                     // A committed unit has left an estimate behind: who waits for it waits for ever.
                     self.fail(BlockError::Inconsistent { transaction });
-                    return Some(execution);
+                    return ControlFlow::Break(Some(execution));
                 }
                 counts.suspend();
-                return self.scheduler.suspend(execution, on);
+                return ControlFlow::Break(self.scheduler.suspend(execution, on));
             }
-            UnitEnd::Stopped { reason: StopReason::Halted, .. } => return Some(execution),
+            UnitEnd::Stopped { reason: StopReason::Halted, .. } => return ControlFlow::Break(Some(execution)),
             UnitEnd::Stopped { .. } | UnitEnd::Panicked { .. } | UnitEnd::Forged { .. } => {
                 record::Execution::AtFrontier
             }
         };
+        ControlFlow::Continue(Executed { execution, end, on_final_values, begun })
+    }
+
+    /// Publishes what an execution left on the overlay. True if somebody above could see a difference; the scheduler is
+    /// to be told so next.
+    #[inline]
+    pub(crate) fn publish(
+        &self,
+        executed: Executed<V::Output>,
+        overlay: &mut Overlay<V::Value>,
+        counts: &mut Counts,
+    ) -> (Execution, bool) {
+        let Executed { execution, end, on_final_values, begun } = executed;
         counts.execute();
-        let changed = {
-            let mut record = self.records[unit as usize].lock();
-            let with_writes = matches!(end, record::Execution::Outcomes(_));
-            record.execution = end;
-            record.on_final_values = on_final_values;
-            record.took = begun.map_or(Duration::ZERO, |begun| begun.elapsed());
-            record.publish(self.memory, self.written_kinds, unit, incarnation, overlay, with_writes)
-        };
-        let hand_off = self.scheduler.finish_execution(execution, changed);
-        let Some(validation) = hand_off.validation else { return hand_off.execution };
-        match (self.validate(validation, counts), hand_off.execution) {
+        let unit = execution.unit();
+        let mut record = self.records[unit as usize].lock();
+        let with_writes = matches!(end, record::Execution::Outcomes(_));
+        record.execution = end;
+        record.on_final_values = on_final_values;
+        record.took = begun.map_or(Duration::ZERO, |begun| begun.elapsed());
+        let changed =
+            record.publish(self.memory, self.written_kinds, unit, execution.incarnation(), overlay, with_writes);
+        drop(record);
+        (execution, changed)
+    }
+
+    /// What a worker does first: its own unit again, or a unit that was woken and handed to it.
+    pub(crate) fn choose(&self, again: Option<Execution>, woken: Option<Execution>) -> Option<Execution> {
+        match (again, woken) {
             (Some(again), Some(woken)) => {
                 self.scheduler.defer(woken);
                 Some(again)
@@ -262,6 +345,7 @@ where
                 overlay: &mut *overlay,
                 unit,
                 concrete,
+                takes_turns: self.takes_turns && !concrete,
                 is_later_in_unit: !outcomes.is_empty(),
                 stopped: None,
                 calls: CallCount::default(),
@@ -299,29 +383,47 @@ where
 
     /// Validates a unit. Returns its next execution if it has to run again.
     fn validate(&self, validation: Validation, counts: &mut Counts) -> Option<Execution> {
+        let is_current = self.is_current(&validation, counts);
+        match self.conclude(validation, is_current, counts) {
+            Checked::Confirmed => {
+                self.scheduler.commit(|unit| self.commit_unit(unit));
+                None
+            }
+            Checked::Settled => None,
+            Checked::Again(execution) => Some(execution),
+        }
+    }
+
+    /// Compares what a unit has read with what it would read now.
+    #[inline]
+    pub(crate) fn is_current(&self, validation: &Validation, counts: &mut Counts) -> bool {
         counts.validations += 1;
         let unit = validation.unit();
-        let record = self.records[unit as usize].lock();
         let skipped = Canary::SkipValidation.sings() && counts.validations.is_multiple_of(3);
-        if skipped || record.is_current(self.memory, self.written_kinds, unit) {
-            drop(record);
-            if self.scheduler.confirm(validation) {
-                self.scheduler.commit(|unit| self.commit_unit(unit));
-            }
-            return None;
+        skipped || self.records[unit as usize].lock().is_current(self.memory, self.written_kinds, unit)
+    }
+
+    /// Settles a validation by what came of the comparison.
+    #[inline]
+    pub(crate) fn conclude(&self, validation: Validation, is_current: bool, counts: &mut Counts) -> Checked {
+        let unit = validation.unit();
+        if is_current {
+            return if self.scheduler.confirm(validation) { Checked::Confirmed } else { Checked::Settled };
         }
-        let abort = self.scheduler.abort(validation)?;
+        let Some(abort) = self.scheduler.abort(validation) else { return Checked::Settled };
         counts.aborts += 1;
+        // Since we could abort it, this is the incarnation that we have looked at.
+        let record = self.records[unit as usize].lock();
         if record.on_final_values {
             drop(record);
             self.fail(BlockError::Inconsistent { transaction: self.range(unit).start });
-            return None;
+            return Checked::Settled;
         }
         for write in &record.writes {
             self.memory.mark_estimate(write.location, unit);
         }
         drop(record);
-        Some(self.scheduler.finish_abort(abort))
+        Checked::Again(self.scheduler.finish_abort(abort))
     }
 
     fn fail(&self, error: BlockError) {
@@ -330,7 +432,7 @@ where
     }
 
     /// Commits one unit: everything below it is committed, and its reads are final.
-    fn commit_unit(&self, unit: u32) -> ControlFlow<()> {
+    pub(crate) fn commit_unit(&self, unit: u32) -> ControlFlow<()> {
         let commit = &mut *self.commit.lock();
         match self.settle(unit, commit) {
             Ok(flow) => flow,

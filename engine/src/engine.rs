@@ -41,7 +41,7 @@ pub struct BlockOutput<V: Vm> {
 }
 
 /// Blocks that touch fewer locations are finished by one worker: waking another costs more.
-const WORTH_DIVIDING: usize = 2000;
+pub(crate) const WORTH_DIVIDING: usize = 2000;
 
 /// Merges sorted lists without a common key into one.
 fn merge_sorted<K: Ord, V>(mut lists: Vec<Vec<(K, V)>>) -> Vec<(K, V)> {
@@ -276,6 +276,7 @@ impl<V: Vm> Engine<V> {
             unit_length,
             policy,
             is_watched: watch.is_some(),
+            takes_turns: false,
             memory: &scratch.memory,
             scheduler: &scratch.scheduler,
             written_kinds: &scratch.written_kinds,

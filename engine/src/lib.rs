@@ -87,6 +87,7 @@ mod progress;
 mod rare;
 mod record;
 mod sequential;
+pub mod simulation;
 mod view;
 mod vm;
 

@@ -75,6 +75,11 @@ impl<V: Value, O> Record<V, O> {
         self.took = Duration::ZERO;
     }
 
+    /// What the unit has read.
+    pub(crate) fn reads(&self) -> impl Iterator<Item = &ReadRecord> {
+        self.reads.iter()
+    }
+
     /// Whether the unit would read now what it has read.
     pub(crate) fn is_current<K: Key>(&self, memory: &MvMemory<K, V>, written_kinds: &WrittenKinds, unit: u32) -> bool {
         let mut resolved = self.resolved.iter();

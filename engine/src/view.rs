@@ -28,6 +28,8 @@ pub(crate) struct MemoryView<'b, M: Vm, R> {
     pub(crate) concrete: bool,
     /// Transactions of the unit have run before this one: they may have used up the block's gas.
     pub(crate) is_later_in_unit: bool,
+    /// Nobody else goes on while this execution runs.
+    pub(crate) takes_turns: bool,
     /// Set once; then the execution is void, whatever the virtual machine makes of it.
     pub(crate) stopped: Option<StopReason>,
     pub(crate) calls: CallCount,

@@ -68,6 +68,38 @@ impl Idle {
         }
     }
 
+    /// As [`wait`](Self::wait) for somebody who cannot block: false if there is work, else the caller counts as a sleeper
+    /// until [`take_promise`](Self::take_promise) or [`leave`](Self::leave).
+    #[cfg(not(loom))]
+    pub(crate) fn enlist(&self, has_work: impl Fn() -> bool) -> bool {
+        let _promised = self.promised.lock();
+        self.sleepers.fetch_add(1, Ordering::Relaxed); // ordered by the fence
+        // As in `wait`.
+        fence(Ordering::SeqCst);
+        let sleeps = !has_work();
+        if !sleeps {
+            self.sleepers.fetch_sub(1, Ordering::Relaxed);
+        }
+        sleeps
+    }
+
+    /// Takes a promised wake-up for one of those who have enlisted.
+    #[cfg(not(loom))]
+    pub(crate) fn take_promise(&self) -> bool {
+        let mut promised = self.promised.lock();
+        let taken = *promised > 0;
+        *promised -= u32::from(taken);
+        taken
+    }
+
+    /// One of those who have enlisted, to whom nothing was promised, sleeps no longer.
+    #[cfg(not(loom))]
+    pub(crate) fn leave(&self) {
+        let promised = self.promised.lock();
+        debug_assert_eq!(*promised, 0, "promises are taken before somebody leaves");
+        self.sleepers.fetch_sub(1, Ordering::Relaxed);
+    }
+
     /// Wakes one sleeper, if there is one. To be called after the work has been made visible.
     pub(crate) fn wake_one(&self) {
         // Pairs with the fence in `wait`.

@@ -233,8 +233,37 @@ impl Scheduler {
         self.idle.nap(|| self.is_over() || self.has_begun_work(), longest);
     }
 
-    fn has_work(&self) -> bool {
+    /// Whether there is anything to do at this moment.
+    pub fn has_work(&self) -> bool {
         self.has_begun_work() || self.fresh.load(Ordering::Relaxed) < self.len
+    }
+
+    /// [`wait_for_work`](Self::wait_for_work) for workers that take turns on one thread and must not block: false if
+    /// there may be something to do. Else the worker counts as asleep until [`take_wake`](Self::take_wake) says that one
+    /// was woken.
+    #[cfg(not(loom))]
+    pub fn fall_asleep(&self) -> bool {
+        self.idle.enlist(|| self.is_over() || self.has_work())
+    }
+
+    /// [`nap`](Self::nap) for such workers: as [`fall_asleep`](Self::fall_asleep), and when its time is up the worker
+    /// [stops](Self::stop_napping) by itself.
+    #[cfg(not(loom))]
+    pub fn fall_into_nap(&self) -> bool {
+        self.idle.enlist(|| self.is_over() || self.has_begun_work())
+    }
+
+    /// Whether one more of the workers that have fallen asleep is to wake up. To be asked until it is false whenever
+    /// one of the workers has done something.
+    #[cfg(not(loom))]
+    pub fn take_wake(&self) -> bool {
+        self.idle.take_promise()
+    }
+
+    /// A worker that has [fallen into a nap](Self::fall_into_nap) and was not woken goes on.
+    #[cfg(not(loom))]
+    pub fn stop_napping(&self) {
+        self.idle.leave();
     }
 
     /// Whether a unit that has been begun waits for a worker.

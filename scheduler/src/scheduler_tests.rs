@@ -680,3 +680,26 @@ fn the_commit_prefix_is_stable_under_load() {
         }
     });
 }
+
+#[test]
+fn workers_that_take_turns_are_woken_as_those_that_block_are() {
+    let scheduler = Scheduler::new(2);
+    assert!(scheduler.has_work() && !scheduler.fall_asleep(), "there are fresh units");
+    assert!(scheduler.fall_into_nap(), "but none that was begun");
+    let execution = next_execution(&scheduler, 0);
+    let waiting = next_execution(&scheduler, 1);
+    assert!(scheduler.fall_asleep(), "all units are in somebody's hands");
+    assert!(!scheduler.take_wake(), "nothing has happened");
+    scheduler.defer(waiting);
+    assert!(scheduler.take_wake() && !scheduler.take_wake(), "one is woken, not both");
+    assert!(!scheduler.fall_asleep());
+    let waiting = next_execution(&scheduler, 1);
+    scheduler.stop_napping();
+    scheduler.defer(waiting);
+    assert!(!scheduler.take_wake(), "nobody is asleep");
+    let _waiting = next_execution(&scheduler, 1);
+    assert!(scheduler.fall_asleep() && scheduler.fall_asleep());
+    scheduler.halt();
+    assert!(scheduler.take_wake() && scheduler.take_wake() && !scheduler.take_wake(), "the end wakes all");
+    let _never_ends = execution;
+}
