@@ -680,3 +680,26 @@ fn the_commit_prefix_is_stable_under_load() {
         }
     });
 }
+
+#[test]
+fn who_works_ahead_waits_for_the_workers_or_the_end() {
+    within_a_while("waiting for units to be begun", || {
+        let scheduler = Scheduler::new(4);
+        assert_eq!(scheduler.begun(), 0);
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| {
+                scheduler.wait_until_begun(1);
+                scheduler.begun()
+            });
+            // Two, in case the first one passes the waiter just as it goes to sleep.
+            let _ = [next_execution(&scheduler, 0), next_execution(&scheduler, 1), next_execution(&scheduler, 2)];
+            assert!(waiter.join().expect("the waiter comes back") >= 2);
+            let waiter = scope.spawn(|| scheduler.wait_until_begun(3));
+            scheduler.halt();
+            waiter.join().expect("the waiter comes back");
+        });
+        // What was begun long ago is not waited for.
+        scheduler.wait_until_begun(2);
+        assert_eq!(scheduler.begun(), 3);
+    });
+}
