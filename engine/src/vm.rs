@@ -194,4 +194,11 @@ pub trait Vm: Sync {
     fn footprint(&self, transaction: &Self::Transaction, declare: &mut dyn FnMut(Self::Key, Touch)) {
         let _ = (transaction, declare);
     }
+
+    /// Names keys besides its [`footprint`](Self::footprint) that the transaction will read, or is likely to: their
+    /// values are worth prefetching. Nobody waits for what is named here, and nobody but the threads that prefetch asks
+    /// for it. A key that is not read costs a read of the storage.
+    fn reads(&self, transaction: &Self::Transaction, declare: &mut dyn FnMut(Self::Key)) {
+        let _ = (transaction, declare);
+    }
 }

@@ -129,4 +129,16 @@ impl Vm for EvmVm {
             declare(StateKey::Holdings(to), Touch::Add);
         }
     }
+
+    fn reads(&self, transaction: &TxEnv, declare: &mut dyn FnMut(StateKey)) {
+        declare(StateKey::Identity(transaction.caller));
+        if let TxKind::Call(to) = transaction.kind {
+            declare(StateKey::Identity(to));
+        }
+        for item in transaction.access_list.iter() {
+            declare(StateKey::Identity(item.address));
+            // A contract that is destroyed and made again within the block is rare.
+            item.storage_keys.iter().for_each(|slot| declare(StateKey::Slot(item.address, 0, (*slot).into())));
+        }
+    }
 }

@@ -233,6 +233,15 @@ impl Vm for Machine {
             declare(*hint, if program.ops.iter().any(adds) { Touch::Add } else { Touch::Write });
         }
     }
+
+    fn reads(&self, program: &Program, declare: &mut dyn FnMut(Key)) {
+        for op in &program.ops {
+            // Where the accumulator is zero the dynamic ones are right, else nearly always wrong.
+            if let Op::Read(key) | Op::ReadDynamic(key) | Op::Increment(key) | Op::Write(key) = op {
+                declare(*key);
+            }
+        }
+    }
 }
 
 /// Strategies for proptest.
