@@ -15,8 +15,9 @@ use crate::config::{BlockPolicy, Config, Mode};
 use crate::error::BlockError;
 use crate::metrics::{Counts, Metrics, Stopwatch};
 use crate::overlay::Overlay;
+use crate::prefetch::Prefetch;
 use crate::progress::Progress;
-use crate::rare::WrittenKinds;
+use crate::rare::{Kinds, WrittenKinds};
 use crate::record::Record;
 use crate::sequential;
 use crate::vm::{Outcome, Vm};
@@ -131,6 +132,8 @@ impl<V: Vm, F> ParallelStretch<V, F> {
 pub struct Engine<V: Vm> {
     config: Config,
     pool: Arc<WorkerPool>,
+    /// Those who prefetch, and worker 0 as their first; none where nothing is prefetched.
+    prefetchers: Option<Arc<WorkerPool>>,
     scratch: Mutex<Vec<Scratch<V>>>,
     trials: Trials,
 }
@@ -143,10 +146,21 @@ impl<V: Vm> Engine<V> {
         Self::with_pool(config, pool)
     }
 
-    /// An engine on workers that are shared with others. It uses at most `config.max_parallel_threads` of them.
+    /// An engine on workers that are shared with others. It uses at most `config.max_parallel_threads` of them. Threads
+    /// that prefetch are its own.
     #[must_use]
     pub fn with_pool(config: Config, pool: Arc<WorkerPool>) -> Self {
-        Self { config, pool, scratch: Mutex::new(Vec::new()), trials: Trials::default() }
+        let prefetches = config.prefetch_threads > 0 && config.mode != Mode::Sequential;
+        let prefetchers = prefetches.then(|| Arc::new(WorkerPool::new(config.prefetch_threads + 1)));
+        Self { config, pool, prefetchers, scratch: Mutex::new(Vec::new()), trials: Trials::default() }
+    }
+
+    /// Another engine, on the workers of this one and, as far as it prefetches too, its threads for that.
+    #[must_use]
+    pub fn sharing_threads(&self, config: Config) -> Self {
+        let prefetchers = self.prefetchers.clone().filter(|_| config.prefetch_threads > 0);
+        let alone = Self::with_pool(Config { prefetch_threads: 0, ..config.clone() }, Arc::clone(&self.pool));
+        Self { config, prefetchers, ..alone }
     }
 
     /// The configuration.
@@ -268,6 +282,11 @@ impl<V: Vm> Engine<V> {
         let workers = self.config.max_parallel_threads.clamp(1, self.pool.workers()).min(units.max(1) as usize);
 
         let mut scratch = self.scratch(units, workers);
+        if self.prefetchers.is_some() {
+            // What is prefetched is found at locations.
+            scratch.written_kinds.mark(Kinds::ALL);
+        }
+        let read_time = watch.as_ref().map(Watch::prefetched);
         let run = BlockRun {
             vm,
             reader,
@@ -284,9 +303,21 @@ impl<V: Vm> Engine<V> {
             commit: CachePadded::new(Mutex::new(Commit::new(progress, watch))),
         };
         let total = Mutex::new(Counts::default());
+        let prefetch = self.prefetchers.as_ref().map(|threads| {
+            let stretch = (&transactions[first..], unit_length);
+            let distance = self.config.prefetch_distance;
+            let (memory, scheduler) = (&scratch.memory, &scratch.scheduler);
+            (threads, Prefetch::new((vm, reader), stretch, memory, scheduler, distance, read_time.as_deref()))
+        });
         self.pool.run(workers, |worker| {
-            let counts = run.work(&mut scratch.overlays[worker].lock());
-            *total.lock() += counts;
+            let work = || {
+                let counts = run.work(&mut scratch.overlays[worker].lock());
+                *total.lock() += counts;
+            };
+            match &prefetch {
+                Some((threads, prefetch)) if worker == 0 => prefetch.beside(threads, work),
+                _ => work(),
+            }
         });
         let commit = CachePadded::into_inner(run.commit).into_inner();
         let counts = total.into_inner();

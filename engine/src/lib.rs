@@ -83,6 +83,7 @@ mod engine;
 mod error;
 mod metrics;
 mod overlay;
+mod prefetch;
 mod progress;
 mod rare;
 mod record;

@@ -19,6 +19,8 @@ use crate::vm::{Key, RareKind};
 pub(crate) struct Kinds(u8);
 
 impl Kinds {
+    pub(crate) const ALL: Self = Self(u8::MAX);
+
     pub(crate) fn contains(self, kind: RareKind) -> bool {
         self.0 & kind.bit() != 0
     }

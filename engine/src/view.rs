@@ -198,7 +198,8 @@ impl<M: Vm, R: StateReader<M::Key, M::Value>> MemoryView<'_, M, R> {
             })
         }) || !still_unwritten(self.overlay.rare_reads(), self.written_kinds.now(), self.memory, self.unit);
         // Perhaps all workers loop because of what a lower unit wrote, and nobody is left to correct that unit.
-        let held_up = self.scheduler.call_for_help(self.unit) && self.calls.calls > PATIENCE;
+        let others_wait = self.scheduler.call_for_help(self.unit) || self.takes_turns;
+        let held_up = others_wait && self.calls.calls > PATIENCE;
         if stale || held_up {
             return Err(self.stop(StopReason::Unresolvable));
         }

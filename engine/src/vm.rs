@@ -220,4 +220,11 @@ pub trait Vm: Sync {
         let _ = key;
         None
     }
+
+    /// Names keys besides its [`footprint`](Self::footprint) that the transaction will read, or is likely to: their
+    /// values are worth prefetching. Nobody waits for what is named here, and nobody but the threads that prefetch asks
+    /// for it. A key that is not read costs a read of the storage.
+    fn reads(&self, transaction: &Self::Transaction, declare: &mut dyn FnMut(Self::Key)) {
+        let _ = (transaction, declare);
+    }
 }

@@ -134,4 +134,16 @@ impl Vm for EvmVm {
         // Contracts are created, destroyed and delegated to in a few transactions of a block, and called in nearly all.
         matches!(key, StateKey::Identity(_)).then_some(const { RareKind::new(0) })
     }
+
+    fn reads(&self, transaction: &TxEnv, declare: &mut dyn FnMut(StateKey)) {
+        declare(StateKey::Identity(transaction.caller));
+        if let TxKind::Call(to) = transaction.kind {
+            declare(StateKey::Identity(to));
+        }
+        for item in transaction.access_list.iter() {
+            declare(StateKey::Identity(item.address));
+            // A contract that is destroyed and made again within the block is rare.
+            item.storage_keys.iter().for_each(|slot| declare(StateKey::Slot(item.address, 0, (*slot).into())));
+        }
+    }
 }

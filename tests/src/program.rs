@@ -238,6 +238,15 @@ impl Vm for Machine {
     fn rare_kind(&self, key: &Key) -> Option<RareKind> {
         key.is_multiple_of(4).then(|| RareKind::new((key / 4 % 3) as u8))
     }
+
+    fn reads(&self, program: &Program, declare: &mut dyn FnMut(Key)) {
+        for op in &program.ops {
+            // Where the accumulator is zero the dynamic ones are right, else nearly always wrong.
+            if let Op::Read(key) | Op::ReadDynamic(key) | Op::Increment(key) | Op::Write(key) = op {
+                declare(*key);
+            }
+        }
+    }
 }
 
 /// Strategies for proptest.

@@ -27,6 +27,17 @@ fn check(keys: u16, start: Vec<u64>, block: &[Program], policy: BlockPolicy) -> 
         }
         prop_assert_eq!(&result, &expected, "unsorted");
     }
+    // Values are fetched ahead, as far as hints and programs name them: near and far, on the adaptive path too.
+    for (mode, prefetch_threads, prefetch_distance, unit_length) in
+        [(Mode::Optimistic, 1, 1, 1), (Mode::Optimistic, 3, 1000, 2), (Mode::Auto, 2, 8, 1)]
+    {
+        let base = config(mode, 2, unit_length);
+        let engine = Engine::new(Config { prefetch_threads, prefetch_distance, ..base });
+        for round in 0..2 {
+            let result = run_on(&engine, &machine, &state, block, policy);
+            prop_assert_eq!(&result, &expected, "{} threads prefetch, round {}", prefetch_threads, round);
+        }
+    }
     // The adaptive path with trials that always fail, that always succeed, and that end as the machine's load has it.
     for (trial_units, worthwhile_percent, unit_length) in [(1, u32::MAX, 1), (3, u32::MAX, 2), (2, 0, 1), (2, 100, 3)] {
         let base = config(Mode::Auto, 3, unit_length);
