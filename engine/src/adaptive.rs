@@ -9,6 +9,7 @@
 //!
 //! Results never depend on any of this: every path commits a prefix of the block.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,7 @@ use crate::config::{BlockPolicy, Config};
 use crate::engine::{BlockOutput, Engine};
 use crate::error::BlockError;
 use crate::metrics::{Metrics, Stopwatch};
+use crate::prefetch::ReadTime;
 use crate::progress::Progress;
 use crate::sequential::{self, SequentialState};
 use crate::vm::{Key, Outcome, Vm};
@@ -46,6 +48,8 @@ pub(crate) struct Watch {
     begun: Option<Instant>,
     units: u32,
     useful: Duration,
+    /// Reads that nobody had to wait for: a sequential execution would have.
+    prefetched: Arc<ReadTime>,
     /// At least one window was worth it.
     has_proved: bool,
 }
@@ -61,8 +65,14 @@ impl Watch {
             begun: None,
             units: 0,
             useful: Duration::ZERO,
+            prefetched: Arc::default(),
             has_proved: false,
         }
+    }
+
+    /// Where those who prefetch leave the time that their reads have taken.
+    pub(crate) fn prefetched(&self) -> Arc<ReadTime> {
+        Arc::clone(&self.prefetched)
     }
 
     /// Whether it has been worth it, for a whole window at least.
@@ -83,9 +93,10 @@ impl Watch {
         if passed < self.shortest {
             return true;
         }
-        let is_worth_it = self.useful * 100 >= passed * self.worthwhile_percent;
-        *self = Self { begun: None, units: 0, useful: Duration::ZERO, has_proved: is_worth_it, ..*self };
-        is_worth_it
+        let useful = self.useful + self.prefetched.take();
+        self.has_proved = useful * 100 >= passed * self.worthwhile_percent;
+        (self.begun, self.units, self.useful) = (None, 0, Duration::ZERO);
+        self.has_proved
     }
 }
 
@@ -207,7 +218,8 @@ where
     let Progress { admission, outcomes, end, .. } = progress;
     let changes = match end {
         BlockEnd::Rejected { .. } => Vec::new(),
-        BlockEnd::Complete | BlockEnd::GasLimit { .. } => state.into_changes_below(changes),
+        BlockEnd::Complete | BlockEnd::GasLimit { .. } if config.sort_changes => state.into_changes_below(changes),
+        BlockEnd::Complete | BlockEnd::GasLimit { .. } => state.into_unsorted_below(changes),
     };
     metrics.wall_time = watch.wall();
     Ok(BlockOutput { outcomes, changes, end, gas_used: admission.gas_used(), metrics })
@@ -236,6 +248,16 @@ mod tests {
         assert!(busy.has_proved() && !idle.has_proved());
         let mut indifferent = watch(0);
         assert!((0..9).all(|_| indifferent.is_worth_it(Duration::ZERO)));
+    }
+
+    #[test]
+    fn what_was_prefetched_counts_as_work() {
+        let mut watch = watch(125);
+        for _ in 0..3 {
+            watch.prefetched().add(MILLISECOND * 3_600_000);
+            assert!([(); 3].iter().all(|()| watch.is_worth_it(Duration::ZERO)));
+        }
+        assert_eq!([(); 3].map(|()| watch.is_worth_it(Duration::ZERO)), [true, true, false], "once");
     }
 
     #[test]

@@ -19,8 +19,9 @@ use crate::error::{BlockError, panic_message};
 use crate::metrics::{Counts, Stopwatch};
 use crate::overlay::Overlay;
 use crate::progress::Progress;
+use crate::rare::WrittenKinds;
 use crate::record::{self, Record, WriteRecord};
-use crate::view::MemoryView;
+use crate::view::{CallCount, MemoryView};
 use crate::vm::{Outcome, StopReason, Touch, Verdict, Vm};
 
 /// The stamp of what is published at the commit frontier: no incarnation has that number.
@@ -139,6 +140,7 @@ pub(crate) struct BlockRun<'b, V: Vm, R, F> {
     pub(crate) takes_turns: bool,
     pub(crate) memory: &'b MvMemory<V::Key, V::Value>,
     pub(crate) scheduler: &'b Scheduler,
+    pub(crate) written_kinds: &'b WrittenKinds,
     pub(crate) records: &'b [UnitRecord<V>],
     /// Padded: whoever commits writes it, and everybody reads what is around it.
     pub(crate) commit: CachePadded<Mutex<Commit<V, F>>>,
@@ -277,7 +279,8 @@ where
         record.execution = end;
         record.on_final_values = on_final_values;
         record.took = begun.map_or(Duration::ZERO, |begun| begun.elapsed());
-        let changed = record.publish(self.memory, unit, execution.incarnation(), overlay, with_writes);
+        let changed =
+            record.publish(self.memory, self.written_kinds, unit, execution.incarnation(), overlay, with_writes);
         drop(record);
         (execution, changed)
     }
@@ -330,11 +333,23 @@ where
         concrete: bool,
     ) -> UnitEnd<V::Output> {
         let range = self.range(unit);
+        overlay.written_kinds = self.written_kinds.now();
         let mut outcomes = SmallVec::<[Outcome<V::Output>; 1]>::with_capacity(range.len());
         for transaction in range {
-            let mut view = MemoryView::new(self.memory, self.reader, self.scheduler, overlay, unit, concrete);
-            view.is_later_in_unit = !outcomes.is_empty();
-            view.takes_turns = self.takes_turns && !concrete;
+            let mut view = MemoryView {
+                vm: self.vm,
+                memory: self.memory,
+                written_kinds: self.written_kinds,
+                reader: self.reader,
+                scheduler: self.scheduler,
+                overlay: &mut *overlay,
+                unit,
+                concrete,
+                takes_turns: self.takes_turns && !concrete,
+                is_later_in_unit: !outcomes.is_empty(),
+                stopped: None,
+                calls: CallCount::default(),
+            };
             let executed =
                 catch_unwind(AssertUnwindSafe(|| self.vm.execute(&self.transactions[transaction], &mut view)));
             if let Ok(Ok(outcome)) = &executed
@@ -385,7 +400,7 @@ where
         counts.validations += 1;
         let unit = validation.unit();
         let skipped = Canary::SkipValidation.sings() && counts.validations.is_multiple_of(3);
-        skipped || self.records[unit as usize].lock().is_current(self.memory, unit)
+        skipped || self.records[unit as usize].lock().is_current(self.memory, self.written_kinds, unit)
     }
 
     /// Settles a validation by what came of the comparison.
@@ -507,7 +522,7 @@ where
             UnitEnd::Forged { transaction } => return Err(BlockError::Stopped { transaction }),
         };
         record.execution = record::Execution::Outcomes(outcomes);
-        if record.publish(self.memory, unit, AT_FRONTIER, &mut commit.overlay, true) {
+        if record.publish(self.memory, self.written_kinds, unit, AT_FRONTIER, &mut commit.overlay, true) {
             self.scheduler.rewind_above(unit);
         }
         Ok(())

@@ -17,6 +17,8 @@ pub(crate) enum Canary {
     LostRollbackBase,
     /// The sequential path goes on without a part of what the parallel one has committed.
     ForgetfulTakeOver,
+    /// A key of a kind that is hardly ever written is published without a mark.
+    UnmarkedKind,
 }
 
 impl Canary {

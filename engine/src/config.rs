@@ -38,12 +38,21 @@ pub struct Config {
     /// worker does in the same time. The bookkeeping of the executions counts as work: somewhat more than 100 is
     /// needed to be faster. 0: it always goes on.
     pub worthwhile_percent: u32,
+    /// Whether the change set is in ascending order of keys; else it is in no order, which saves sorting it. What it
+    /// contains is the same.
+    pub sort_changes: bool,
     /// How many of the most contended keys the metrics name. Finding them visits every key of the block: 0 saves that.
     pub hottest_keys: usize,
+    /// Threads that load base values which transactions are known to need, while a block is executed in parallel and
+    /// ahead of it: for storage that takes its time. They are more or less always blocked in it, so their number has
+    /// nothing to do with that of the cores. 0: nothing is prefetched.
+    pub prefetch_threads: usize,
+    /// How many transactions ahead of those that have been begun they may be.
+    pub prefetch_distance: usize,
 }
 
 impl Default for Config {
-    /// All cores, one transaction a unit, `Auto` from 8 transactions on.
+    /// All cores, one transaction a unit, `Auto` from 8 transactions on, no prefetching.
     fn default() -> Self {
         Self {
             enable_parallel_execution: true,
@@ -54,7 +63,10 @@ impl Default for Config {
             trial_units: 64,
             trial_time: Duration::ZERO,
             worthwhile_percent: 125,
+            sort_changes: true,
             hottest_keys: 0,
+            prefetch_threads: 0,
+            prefetch_distance: 1024,
         }
     }
 }

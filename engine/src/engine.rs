@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
-use weft_mvmemory::{KeyChange, MvMemory};
+use weft_mvmemory::{KeyChange, MvMemory, Part};
 use weft_scheduler::{Scheduler, WorkerPool};
 use weft_storage::StateReader;
 
@@ -15,12 +15,14 @@ use crate::config::{BlockPolicy, Config, Mode};
 use crate::error::BlockError;
 use crate::metrics::{Counts, Metrics, Stopwatch};
 use crate::overlay::Overlay;
+use crate::prefetch::Prefetch;
 use crate::progress::Progress;
+use crate::rare::{Kinds, WrittenKinds};
 use crate::record::Record;
 use crate::sequential;
 use crate::vm::{Outcome, Vm};
 
-/// The changes of a block, in ascending order of keys; `None` is a removal.
+/// The changes of a block, in ascending order of keys unless the configuration wants none; `None` is a removal.
 pub type Changes<V> = Vec<KeyChange<<V as Vm>::Key, <V as Vm>::Value>>;
 
 /// What a block gives: the same on every path.
@@ -28,8 +30,8 @@ pub type Changes<V> = Vec<KeyChange<<V as Vm>::Key, <V as Vm>::Value>>;
 pub struct BlockOutput<V: Vm> {
     /// The outcomes of the block's transactions, in order. Where the block was rejected, the last one is the reason.
     pub outcomes: Vec<Outcome<V::Output>>,
-    /// The keys whose values the block has changed, in ascending order, with their new values (`None`: removed).
-    /// Empty where the block was rejected.
+    /// The keys whose values the block has changed, in ascending order unless [`Config::sort_changes`] is off, with
+    /// their new values (`None`: removed). Empty where the block was rejected.
     pub changes: Changes<V>,
     /// Where and why the block ended.
     pub end: BlockEnd,
@@ -71,10 +73,21 @@ fn merge_two<K: Ord, V>(first: Vec<(K, V)>, second: Vec<(K, V)>) -> Vec<(K, V)> 
     merged
 }
 
+/// Lists in one.
+fn append<T>(lists: Vec<Vec<T>>) -> Vec<T> {
+    let mut lists = lists.into_iter();
+    let mut all = lists.next().unwrap_or_default();
+    for mut list in lists {
+        all.append(&mut list);
+    }
+    all
+}
+
 /// The memory of a block, kept for the next one.
 struct Scratch<V: Vm> {
     memory: MvMemory<V::Key, V::Value>,
     scheduler: Scheduler,
+    written_kinds: WrittenKinds,
     records: Vec<UnitRecord<V>>,
     /// One a worker; padded, because each is written all the time by its own worker.
     overlays: Vec<CachePadded<Mutex<Overlay<V::Value>>>>,
@@ -119,6 +132,8 @@ impl<V: Vm, F> ParallelStretch<V, F> {
 pub struct Engine<V: Vm> {
     config: Config,
     pool: Arc<WorkerPool>,
+    /// Those who prefetch, and worker 0 as their first; none where nothing is prefetched.
+    prefetchers: Option<Arc<WorkerPool>>,
     scratch: Mutex<Vec<Scratch<V>>>,
     trials: Trials,
 }
@@ -131,10 +146,21 @@ impl<V: Vm> Engine<V> {
         Self::with_pool(config, pool)
     }
 
-    /// An engine on workers that are shared with others. It uses at most `config.max_parallel_threads` of them.
+    /// An engine on workers that are shared with others. It uses at most `config.max_parallel_threads` of them. Threads
+    /// that prefetch are its own.
     #[must_use]
     pub fn with_pool(config: Config, pool: Arc<WorkerPool>) -> Self {
-        Self { config, pool, scratch: Mutex::new(Vec::new()), trials: Trials::default() }
+        let prefetches = config.prefetch_threads > 0 && config.mode != Mode::Sequential;
+        let prefetchers = prefetches.then(|| Arc::new(WorkerPool::new(config.prefetch_threads + 1)));
+        Self { config, pool, prefetchers, scratch: Mutex::new(Vec::new()), trials: Trials::default() }
+    }
+
+    /// Another engine, on the workers of this one and, as far as it prefetches too, its threads for that.
+    #[must_use]
+    pub fn sharing_threads(&self, config: Config) -> Self {
+        let prefetchers = self.prefetchers.clone().filter(|_| config.prefetch_threads > 0);
+        let alone = Self::with_pool(Config { prefetch_threads: 0, ..config.clone() }, Arc::clone(&self.pool));
+        Self { config, prefetchers, ..alone }
     }
 
     /// The configuration.
@@ -202,7 +228,8 @@ impl<V: Vm> Engine<V> {
     {
         let unit_length = unit_length.max(1);
         if !self.config.is_parallel(transactions.len()) {
-            return sequential::execute(vm, reader, transactions, policy, on_commit);
+            let sort = self.config.sort_changes;
+            return sequential::execute(vm, reader, transactions, policy, sort, on_commit);
         }
         if self.config.mode == Mode::Auto {
             return adaptive::execute(self, vm, reader, transactions, policy, unit_length, on_commit);
@@ -255,6 +282,11 @@ impl<V: Vm> Engine<V> {
         let workers = self.config.max_parallel_threads.clamp(1, self.pool.workers()).min(units.max(1) as usize);
 
         let mut scratch = self.scratch(units, workers);
+        if self.prefetchers.is_some() {
+            // What is prefetched is found at locations.
+            scratch.written_kinds.mark(Kinds::ALL);
+        }
+        let read_time = watch.as_ref().map(Watch::prefetched);
         let run = BlockRun {
             vm,
             reader,
@@ -266,13 +298,26 @@ impl<V: Vm> Engine<V> {
             takes_turns: false,
             memory: &scratch.memory,
             scheduler: &scratch.scheduler,
+            written_kinds: &scratch.written_kinds,
             records: &scratch.records,
             commit: CachePadded::new(Mutex::new(Commit::new(progress, watch))),
         };
         let total = Mutex::new(Counts::default());
+        let prefetch = self.prefetchers.as_ref().map(|threads| {
+            let stretch = (&transactions[first..], unit_length);
+            let distance = self.config.prefetch_distance;
+            let (memory, scheduler) = (&scratch.memory, &scratch.scheduler);
+            (threads, Prefetch::new((vm, reader), stretch, memory, scheduler, distance, read_time.as_deref()))
+        });
         self.pool.run(workers, |worker| {
-            let counts = run.work(&mut scratch.overlays[worker].lock());
-            *total.lock() += counts;
+            let work = || {
+                let counts = run.work(&mut scratch.overlays[worker].lock());
+                *total.lock() += counts;
+            };
+            match &prefetch {
+                Some((threads, prefetch)) if worker == 0 => prefetch.beside(threads, work),
+                _ => work(),
+            }
         });
         let commit = CachePadded::into_inner(run.commit).into_inner();
         let counts = total.into_inner();
@@ -309,7 +354,7 @@ impl<V: Vm> Engine<V> {
         Ok(ParallelStretch { scratch, commit, committed, workers, metrics })
     }
 
-    /// The sorted changes of a stretch, and how far the block has come with it.
+    /// The changes of a stretch, and how far the block has come with it.
     pub(crate) fn finish<R, F>(
         &self,
         stretch: ParallelStretch<V, F>,
@@ -360,7 +405,7 @@ impl<V: Vm> Engine<V> {
         Ok((commit.progress, changes))
     }
 
-    /// The sorted changes of the units below `end`, collected by several workers. Empties the memory.
+    /// The changes of the units below `end`, collected by several workers. Empties the memory.
     fn changes<R: StateReader<V::Key, V::Value>>(
         &self,
         memory: &mut MvMemory<V::Key, V::Value>,
@@ -368,19 +413,30 @@ impl<V: Vm> Engine<V> {
         end: u32,
         reader: &R,
     ) -> Result<Changes<V>, BlockError> {
-        if workers == 1 || memory.locations() < WORTH_DIVIDING {
-            return memory.finish(end, |key| reader.read(key)).map_err(BlockError::Changes);
-        }
-        let parts: Vec<_> = memory.parts(workers).into_iter().map(|part| Mutex::new((Some(part), None))).collect();
-        self.pool.for_each(workers, parts.len(), 1, |at| {
-            let (part, changes) = &mut *parts[at].lock();
-            *changes = part.take().map(|part| part.finish(end, |key| reader.read(key)));
-        });
-        let sorted: Result<Vec<_>, _> = parts.into_iter().filter_map(|part| part.into_inner().1).collect();
-        match sorted {
-            Ok(sorted) => {
+        let sort = self.config.sort_changes;
+        let finish = |part: Part<'_, V::Key, V::Value>| {
+            let mut changes = part.finish(end, |key| reader.read(key))?;
+            if sort {
+                changes.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+            }
+            Ok(changes)
+        };
+        let workers = if memory.locations() < WORTH_DIVIDING { 1 } else { workers };
+        let parts = memory.parts(workers);
+        let lists: Result<Vec<_>, _> = if workers == 1 {
+            parts.into_iter().map(finish).collect()
+        } else {
+            let parts: Vec<_> = parts.into_iter().map(|part| Mutex::new((Some(part), None))).collect();
+            self.pool.for_each(workers, parts.len(), 1, |at| {
+                let (part, changes) = &mut *parts[at].lock();
+                *changes = part.take().map(finish);
+            });
+            parts.into_iter().filter_map(|part| part.into_inner().1).collect()
+        };
+        match lists {
+            Ok(lists) => {
                 memory.reset_finished();
-                Ok(merge_sorted(sorted))
+                Ok(if sort { merge_sorted(lists) } else { append(lists) })
             }
             Err(error) => {
                 memory.reset();
@@ -395,10 +451,12 @@ impl<V: Vm> Engine<V> {
         let mut scratch = recycled.unwrap_or_else(|| Scratch {
             memory: MvMemory::new(),
             scheduler: Scheduler::new(0),
+            written_kinds: WrittenKinds::default(),
             records: Vec::new(),
             overlays: Vec::new(),
         });
         scratch.scheduler.reset(units);
+        scratch.written_kinds.clear();
         let units = units as usize;
         for record in scratch.records.iter_mut().take(units) {
             record.get_mut().clear();

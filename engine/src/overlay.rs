@@ -8,6 +8,8 @@ use hashbrown::HashTable;
 use weft_mvmemory::{Change, LocationId, Origin, Reserve, Value};
 
 use crate::canary::Canary;
+use crate::rare::{Kinds, RareRead};
+use crate::vm::RareKind;
 
 /// From this number of accesses on they are found through an index: comparing a few hashes in a row is cheaper.
 const INDEXED_FROM: usize = 16;
@@ -36,6 +38,11 @@ pub(crate) struct Overlay<V: Value> {
     /// What the running transaction's changes since its first checkpoint have replaced, in order; unused before that.
     replaced: Vec<(u32, Option<Change<V>>)>,
     has_checkpoint: bool,
+    /// The kinds of rarely written keys that are not read straight from storage.
+    pub(crate) written_kinds: Kinds,
+    /// Of them, those of which the unit has changed a key itself.
+    changed_kinds: Kinds,
+    rare_reads: Vec<RareRead>,
     /// For keys that nobody has named before in this block.
     pub(crate) reserve: Reserve,
 }
@@ -48,6 +55,9 @@ impl<V: Value> Overlay<V> {
             touched: Vec::new(),
             replaced: Vec::new(),
             has_checkpoint: false,
+            written_kinds: Kinds::default(),
+            changed_kinds: Kinds::default(),
+            rare_reads: Vec::new(),
             reserve: Reserve::default(),
         }
     }
@@ -63,7 +73,32 @@ impl<V: Value> Overlay<V> {
         self.accesses.clear();
         self.index.clear();
         self.touched.clear();
+        self.rare_reads.clear();
+        self.changed_kinds = Kinds::default();
         self.forget_checkpoints();
+    }
+
+    /// A rarely written key was read without a location.
+    pub(crate) fn read_rare(&mut self, read: RareRead) {
+        // The same contract is called again and again; a long list is not worth searching.
+        if !self.rare_reads.iter().rev().take(INDEXED_FROM).any(|known| *known == read) {
+            self.rare_reads.push(read);
+        }
+    }
+
+    pub(crate) fn rare_reads(&self) -> &[RareRead] {
+        &self.rare_reads
+    }
+
+    /// The unit changes a rarely written key.
+    pub(crate) fn write_rare(&mut self, kind: RareKind) {
+        self.written_kinds.insert(kind);
+        self.changed_kinds.insert(kind);
+    }
+
+    /// The kinds of rarely written keys that the unit has changed.
+    pub(crate) fn changed_kinds(&self) -> Kinds {
+        self.changed_kinds
     }
 
     pub(crate) fn accesses(&self) -> &[Access<V>] {

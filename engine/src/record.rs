@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 use weft_mvmemory::{Change, LocationId, MvMemory, Origin, Value};
 
 use crate::overlay::Overlay;
+use crate::rare::{RareRead, WrittenKinds, still_unwritten};
 use crate::view::ReadRecord;
 use crate::vm::{Key, Outcome};
 
@@ -38,6 +39,8 @@ pub(crate) enum Execution<O> {
 #[repr(align(64))] // neighbours belong to different workers; sharing a cache line would couple them
 pub(crate) struct Record<V: Value, O> {
     reads: SmallVec<[ReadRecord; 4]>,
+    /// Rarely written keys that were read without a location.
+    rare_reads: SmallVec<[RareRead; 2]>,
     /// The values of the reads that were computed from deltas, in the order of the reads.
     resolved: Vec<Option<V>>,
     pub(crate) writes: SmallVec<[WriteRecord; 4]>,
@@ -52,6 +55,7 @@ impl<V: Value, O> Record<V, O> {
     pub(crate) fn new() -> Self {
         Self {
             reads: SmallVec::new(),
+            rare_reads: SmallVec::new(),
             resolved: Vec::new(),
             writes: SmallVec::new(),
             execution: Execution::None,
@@ -63,6 +67,7 @@ impl<V: Value, O> Record<V, O> {
     /// Empties the record for the next block. The memory stays.
     pub(crate) fn clear(&mut self) {
         self.reads.clear();
+        self.rare_reads.clear();
         self.resolved.clear();
         self.writes.clear();
         self.execution = Execution::None;
@@ -76,12 +81,13 @@ impl<V: Value, O> Record<V, O> {
     }
 
     /// Whether the unit would read now what it has read.
-    pub(crate) fn is_current<K: Key>(&self, memory: &MvMemory<K, V>, unit: u32) -> bool {
+    pub(crate) fn is_current<K: Key>(&self, memory: &MvMemory<K, V>, written_kinds: &WrittenKinds, unit: u32) -> bool {
         let mut resolved = self.resolved.iter();
-        self.reads.iter().all(|read| {
+        let mut reads = self.reads.iter();
+        reads.all(|read| {
             let value = if read.origin == Origin::Resolved { resolved.next() } else { None };
             memory.still_reads(read.location, unit, read.origin, value)
-        })
+        }) && (self.on_final_values || still_unwritten(&self.rare_reads, written_kinds.now(), memory, unit))
     }
 
     /// Publishes what `overlay` holds as incarnation `incarnation` of `unit`, removes what the last incarnation wrote
@@ -91,6 +97,7 @@ impl<V: Value, O> Record<V, O> {
     pub(crate) fn publish<K: Key>(
         &mut self,
         memory: &MvMemory<K, V>,
+        written_kinds: &WrittenKinds,
         unit: u32,
         incarnation: u32,
         overlay: &mut Overlay<V>,
@@ -98,6 +105,11 @@ impl<V: Value, O> Record<V, O> {
     ) -> bool {
         self.reads.clear();
         self.resolved.clear();
+        self.rare_reads.clear();
+        self.rare_reads.extend_from_slice(overlay.rare_reads());
+        if with_writes {
+            written_kinds.mark(overlay.changed_kinds());
+        }
         let before = std::mem::take(&mut self.writes);
         let mut changed = false;
         for access in overlay.accesses_mut() {

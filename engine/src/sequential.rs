@@ -100,6 +100,19 @@ impl<K: Key, V: Value> SequentialState<K, V> {
         }
     }
 
+    /// All changes, with those of a path that came last on top. In no order.
+    pub(crate) fn into_unsorted_below(mut self, mut last: Vec<KeyChange<K, V>>) -> Vec<KeyChange<K, V>> {
+        if !self.cells.is_empty() {
+            last.retain_mut(|(key, value)| {
+                let Some(at) = self.find(self.hasher.hash_one(&*key), key) else { return true };
+                self.cells[at as usize].current = value.take();
+                false
+            });
+        }
+        last.extend(self.into_unsorted());
+        last
+    }
+
     /// All changes, with those of a path that came last on top, whose list is sorted. Ascending.
     pub(crate) fn into_changes_below(self, last: Vec<KeyChange<K, V>>) -> Vec<KeyChange<K, V>> {
         if last.is_empty() {
@@ -161,9 +174,13 @@ impl<K: Key, V: Value> SequentialState<K, V> {
         }
     }
 
-    fn into_changes(self) -> Vec<KeyChange<K, V>> {
+    fn into_unsorted(self) -> impl Iterator<Item = KeyChange<K, V>> {
         let changed = self.cells.into_iter().filter(|cell| cell.current != cell.base);
-        let mut changes: Vec<_> = changed.map(|cell| (cell.key, cell.current)).collect();
+        changed.map(|cell| (cell.key, cell.current))
+    }
+
+    fn into_changes(self) -> Vec<KeyChange<K, V>> {
+        let mut changes: Vec<_> = self.into_unsorted().collect();
         changes.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         changes
     }
@@ -235,6 +252,7 @@ pub(crate) fn execute<V: Vm, R: StateReader<V::Key, V::Value>>(
     reader: &R,
     transactions: &[V::Transaction],
     policy: BlockPolicy,
+    sort: bool,
     on_commit: impl FnMut(usize, &Outcome<V::Output>),
 ) -> Result<BlockOutput<V>, BlockError> {
     let watch = Stopwatch::start();
@@ -244,7 +262,8 @@ pub(crate) fn execute<V: Vm, R: StateReader<V::Key, V::Value>>(
     let Progress { admission, outcomes, end, .. } = progress;
     let changes = match end {
         BlockEnd::Rejected { .. } => Vec::new(),
-        BlockEnd::Complete | BlockEnd::GasLimit { .. } => state.into_changes(),
+        BlockEnd::Complete | BlockEnd::GasLimit { .. } if sort => state.into_changes(),
+        BlockEnd::Complete | BlockEnd::GasLimit { .. } => state.into_unsorted().collect(),
     };
     let executions = outcomes.len() as u64;
     let metrics = Metrics {

@@ -6,7 +6,8 @@ use weft_storage::StateReader;
 
 use crate::canary::Canary;
 use crate::overlay::Overlay;
-use crate::vm::{AddError, Checkpoint, Key, StateView, Stop, StopReason};
+use crate::rare::{RareRead, WrittenKinds, still_unwritten};
+use crate::vm::{AddError, Checkpoint, RareKind, StateView, Stop, StopReason, Vm};
 
 /// Calls on a view between two looks at whether the execution is still worth its while.
 const CALLS_BETWEEN_CHECKS: usize = 256;
@@ -15,11 +16,13 @@ const CALLS_BETWEEN_CHECKS: usize = 256;
 const PATIENCE: usize = 1 << 16;
 
 /// What the view of a unit works on.
-pub(crate) struct MemoryView<'b, K, V: Value, R> {
-    pub(crate) memory: &'b MvMemory<K, V>,
+pub(crate) struct MemoryView<'b, M: Vm, R> {
+    pub(crate) vm: &'b M,
+    pub(crate) memory: &'b MvMemory<M::Key, M::Value>,
+    pub(crate) written_kinds: &'b WrittenKinds,
     pub(crate) reader: &'b R,
     pub(crate) scheduler: &'b Scheduler,
-    pub(crate) overlay: &'b mut Overlay<V>,
+    pub(crate) overlay: &'b mut Overlay<M::Value>,
     pub(crate) unit: u32,
     /// Everything below is committed: deltas are applied to values at once, as in sequential execution.
     pub(crate) concrete: bool,
@@ -29,41 +32,29 @@ pub(crate) struct MemoryView<'b, K, V: Value, R> {
     pub(crate) takes_turns: bool,
     /// Set once; then the execution is void, whatever the virtual machine makes of it.
     pub(crate) stopped: Option<StopReason>,
+    pub(crate) calls: CallCount,
+}
+
+/// How many calls a view has had, and when it looks next whether the execution is still worth its while.
+pub(crate) struct CallCount {
     calls: usize,
     next_check: usize,
 }
 
-impl<'b, K: Key, V: Value, R: StateReader<K, V>> MemoryView<'b, K, V, R> {
-    pub(crate) fn new(
-        memory: &'b MvMemory<K, V>,
-        reader: &'b R,
-        scheduler: &'b Scheduler,
-        overlay: &'b mut Overlay<V>,
-        unit: u32,
-        concrete: bool,
-    ) -> Self {
-        Self {
-            memory,
-            reader,
-            scheduler,
-            overlay,
-            unit,
-            concrete,
-            is_later_in_unit: false,
-            takes_turns: false,
-            stopped: None,
-            calls: 0,
-            next_check: CALLS_BETWEEN_CHECKS,
-        }
+impl Default for CallCount {
+    fn default() -> Self {
+        Self { calls: 0, next_check: CALLS_BETWEEN_CHECKS }
     }
+}
 
+impl<M: Vm, R: StateReader<M::Key, M::Value>> MemoryView<'_, M, R> {
     fn stop(&mut self, reason: StopReason) -> Stop {
         self.stopped.get_or_insert(reason);
         Stop(())
     }
 
     /// The access to `key`. The key is hashed here and nowhere else.
-    fn access(&mut self, key: &K) -> usize {
+    fn access(&mut self, key: &M::Key) -> usize {
         let hash = self.memory.hash(key);
         let memory = self.memory;
         let known = self.overlay.find(hash, |location| memory.key(location) == key);
@@ -71,6 +62,24 @@ impl<'b, K: Key, V: Value, R: StateReader<K, V>> MemoryView<'b, K, V, R> {
             let location = memory.intern_hashed(hash, key, &mut self.overlay.reserve);
             self.overlay.insert(hash, location)
         })
+    }
+
+    /// The kind of `key`, if nobody has written keys of its kind so far, this unit included.
+    fn unwritten_kind(&self, key: &M::Key) -> Option<RareKind> {
+        self.vm.rare_kind(key).filter(|kind| !self.overlay.written_kinds.contains(*kind))
+    }
+
+    /// Reads a key of a kind that nobody has written, see [`crate::rare`].
+    fn read_unwritten(&mut self, key: &M::Key, kind: RareKind) -> Result<Option<M::Value>, Stop> {
+        self.overlay.read_rare(RareRead { hash: self.memory.hash(key), kind });
+        self.reader.read(key).map_err(|error| self.stop(StopReason::Storage(error)))
+    }
+
+    /// The unit is about to change `key`: from now on it finds keys of this kind by their locations.
+    fn note_write(&mut self, key: &M::Key) {
+        if let Some(kind) = self.vm.rare_kind(key) {
+            self.overlay.write_rare(kind);
+        }
     }
 
     /// Loads the base value of a location.
@@ -83,7 +92,7 @@ impl<'b, K: Key, V: Value, R: StateReader<K, V>> MemoryView<'b, K, V, R> {
     }
 
     /// What the location holds outside the unit. Read once: later reads see the same (field notes, bug 20).
-    fn outside(&mut self, at: usize) -> Result<Option<V>, Stop> {
+    fn outside(&mut self, at: usize) -> Result<Option<M::Value>, Stop> {
         if let Some((value, _)) = &self.overlay.at(at).outside {
             return Ok(value.clone());
         }
@@ -102,7 +111,7 @@ impl<'b, K: Key, V: Value, R: StateReader<K, V>> MemoryView<'b, K, V, R> {
     }
 
     /// The value that the running transaction found, before its own changes.
-    fn before_running(&mut self, at: usize) -> Result<Option<V>, Stop> {
+    fn before_running(&mut self, at: usize) -> Result<Option<M::Value>, Stop> {
         match self.overlay.at(at).unit.clone() {
             Some(Change::Set(value)) => Ok(value),
             Some(Change::Add(delta)) => {
@@ -118,14 +127,15 @@ impl<'b, K: Key, V: Value, R: StateReader<K, V>> MemoryView<'b, K, V, R> {
 
     /// Applies a delta that was accepted unseen. If it does not fit, sequential execution would have refused it
     /// earlier: only an execution on committed values shows what happens.
-    fn apply(&mut self, base: Option<&V>, delta: &V::Delta) -> Result<Option<V>, Stop> {
-        match V::apply(base, delta) {
+    fn apply(&mut self, base: Option<&M::Value>, delta: &<M::Value as Value>::Delta) -> Result<Option<M::Value>, Stop> {
+        match M::Value::apply(base, delta) {
             Ok(value) => Ok(Some(value)),
             Err(_) => Err(self.stop(StopReason::Unresolvable)),
         }
     }
 
-    fn set(&mut self, key: &K, value: Option<V>) {
+    fn set(&mut self, key: &M::Key, value: Option<M::Value>) {
+        self.note_write(key);
         let at = self.access(key);
         // Whether a write changes anything shows beside the base value. Fetched here it fails here, if it fails, as in
         // sequential execution, and not at the end of the block, where nobody knows who wrote.
@@ -164,12 +174,17 @@ impl<'b, K: Key, V: Value, R: StateReader<K, V>> MemoryView<'b, K, V, R> {
     /// Counts a call and now and then looks whether the block is over or the unit has read something stale: a loop
     /// that only an inconsistent snapshot makes endless ends here (field notes, bugs 12 and 13).
     fn check(&mut self) -> Result<(), Stop> {
-        self.calls += 1;
-        if self.calls < self.next_check {
+        self.calls.calls += 1;
+        if self.calls.calls < self.calls.next_check {
             return Ok(());
         }
+        self.look_around()
+    }
+
+    #[cold]
+    fn look_around(&mut self) -> Result<(), Stop> {
         // Looking costs a visit of every read: rarer the more there are.
-        self.next_check = self.calls + CALLS_BETWEEN_CHECKS.max(self.overlay.accesses().len() * 4);
+        self.calls.next_check = self.calls.calls + CALLS_BETWEEN_CHECKS.max(self.overlay.accesses().len() * 4);
         if self.scheduler.is_over() {
             return Err(self.stop(StopReason::Halted));
         }
@@ -181,10 +196,10 @@ impl<'b, K: Key, V: Value, R: StateReader<K, V>> MemoryView<'b, K, V, R> {
             access.outside.as_ref().is_some_and(|(value, origin)| {
                 !self.memory.still_reads(access.location, self.unit, *origin, Some(value))
             })
-        });
+        }) || !still_unwritten(self.overlay.rare_reads(), self.written_kinds.now(), self.memory, self.unit);
         // Perhaps all workers loop because of what a lower unit wrote, and nobody is left to correct that unit.
         let others_wait = self.scheduler.call_for_help(self.unit) || self.takes_turns;
-        let held_up = others_wait && self.calls > PATIENCE;
+        let held_up = others_wait && self.calls.calls > PATIENCE;
         if stale || held_up {
             return Err(self.stop(StopReason::Unresolvable));
         }
@@ -196,9 +211,12 @@ impl<'b, K: Key, V: Value, R: StateReader<K, V>> MemoryView<'b, K, V, R> {
     }
 }
 
-impl<K: Key, V: Value, R: StateReader<K, V>> StateView<K, V> for MemoryView<'_, K, V, R> {
-    fn read(&mut self, key: &K) -> Result<Option<V>, Stop> {
+impl<M: Vm, R: StateReader<M::Key, M::Value>> StateView<M::Key, M::Value> for MemoryView<'_, M, R> {
+    fn read(&mut self, key: &M::Key) -> Result<Option<M::Value>, Stop> {
         self.check()?;
+        if let Some(kind) = self.unwritten_kind(key) {
+            return self.read_unwritten(key, kind);
+        }
         let at = self.access(key);
         match self.overlay.at(at).running.clone() {
             Some(Change::Set(value)) => Ok(value),
@@ -213,20 +231,21 @@ impl<K: Key, V: Value, R: StateReader<K, V>> StateView<K, V> for MemoryView<'_, 
         }
     }
 
-    fn write(&mut self, key: K, value: V) {
+    fn write(&mut self, key: M::Key, value: M::Value) {
         self.set(&key, Some(value));
     }
 
-    fn delete(&mut self, key: K) {
+    fn delete(&mut self, key: M::Key) {
         self.set(&key, None);
     }
 
-    fn add(&mut self, key: K, delta: V::Delta) -> Result<(), AddError> {
+    fn add(&mut self, key: M::Key, delta: <M::Value as Value>::Delta) -> Result<(), AddError> {
         self.check()?;
+        self.note_write(&key);
         let at = self.access(&key);
         let access = self.overlay.at(at);
         if let Some(Change::Add(first)) = &access.running {
-            if let Ok(both) = V::combine(first, &delta) {
+            if let Ok(both) = M::Value::combine(first, &delta) {
                 self.overlay.change(at, Change::Add(both));
                 return Ok(());
             }
@@ -243,7 +262,7 @@ impl<K: Key, V: Value, R: StateReader<K, V>> StateView<K, V> for MemoryView<'_, 
         }
         // The value is known already, or has to be: the delta is applied to it, with the sequential result.
         let value = self.read(&key)?;
-        let value = V::apply(value.as_ref(), &delta)?;
+        let value = M::Value::apply(value.as_ref(), &delta)?;
         self.overlay.change(at, Change::Set(Some(value)));
         Ok(())
     }

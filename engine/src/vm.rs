@@ -164,6 +164,22 @@ pub enum Touch {
     Add,
 }
 
+/// A kind of keys that hardly any block writes, see [`Vm::rare_kind`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RareKind(u8);
+
+impl RareKind {
+    /// One of eight kinds: numbers from 8 on begin again.
+    #[must_use]
+    pub const fn new(number: u8) -> Self {
+        Self(number % 8)
+    }
+
+    pub(crate) const fn bit(self) -> u8 {
+        1 << self.0
+    }
+}
+
 /// A chain's transaction semantics.
 ///
 /// `execute` must be a deterministic function of the transaction and of what it reads: no clock, no randomness, no
@@ -192,6 +208,23 @@ pub trait Vm: Sync {
     /// Names keys that the transaction will surely touch, and how. A hint: it steers the scheduler around executions
     /// that are bound to be repeated. Wrong or missing hints cost time, never correctness.
     fn footprint(&self, transaction: &Self::Transaction, declare: &mut dyn FnMut(Self::Key, Touch)) {
+        let _ = (transaction, declare);
+    }
+
+    /// The kind of `key`, if hardly any block writes keys of that kind. As long as a block has not, transactions read
+    /// them straight from storage, each time, without any bookkeeping for the key: the reader should be quick for those
+    /// that are read often. A hint: keys of such a kind may be written, and what has read them runs again.
+    ///
+    /// The same for a key at all times.
+    fn rare_kind(&self, key: &Self::Key) -> Option<RareKind> {
+        let _ = key;
+        None
+    }
+
+    /// Names keys besides its [`footprint`](Self::footprint) that the transaction will read, or is likely to: their
+    /// values are worth prefetching. Nobody waits for what is named here, and nobody but the threads that prefetch asks
+    /// for it. A key that is not read costs a read of the storage.
+    fn reads(&self, transaction: &Self::Transaction, declare: &mut dyn FnMut(Self::Key)) {
         let _ = (transaction, declare);
     }
 }

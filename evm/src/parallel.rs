@@ -84,7 +84,9 @@ impl ParallelEvm {
 
     fn with_units(config: Config, unit_length: Option<usize>) -> Self {
         let worthwhile_percent = config.worthwhile_percent.min(WORTHWHILE_PERCENT);
-        let config = Config { worthwhile_percent, trial_time: config.trial_time.max(TRIAL_TIME), ..config };
+        let trial_time = config.trial_time.max(TRIAL_TIME);
+        // Whoever wants the changes wants them by account.
+        let config = Config { worthwhile_percent, trial_time, sort_changes: false, ..config };
         Self { engine: Engine::new(config), unit_length }
     }
 
@@ -114,16 +116,13 @@ impl ParallelEvm {
         self.engine.forget_trials();
         let policy = BlockPolicy::default();
         let block = self.engine.execute_block_in_units(&vm, &reader, transactions, policy, unit_length, |_, _| {})?;
-        let mut results = Vec::with_capacity(block.outcomes.len());
-        for (transaction, outcome) in block.outcomes.into_iter().enumerate() {
-            match outcome.output {
-                TransactionOutput::Executed(result) => results.push(result),
-                TransactionOutput::Invalid(source) => return Err(ParallelError::Invalid { transaction, source }),
-                TransactionOutput::Impossible(reason) => {
-                    return Err(ParallelError::Impossible { transaction, reason });
-                }
-            }
-        }
+        let results = block.outcomes.into_iter().enumerate().map(|(transaction, outcome)| match outcome.output {
+            TransactionOutput::Executed(result) => Ok(result),
+            TransactionOutput::Invalid(source) => Err(ParallelError::Invalid { transaction, source }),
+            TransactionOutput::Impossible(reason) => Err(ParallelError::Impossible { transaction, reason }),
+        });
+        // In the place of the outcomes: results are large, and memory that is written for the first time is slow.
+        let results = results.collect::<Result<_, _>>()?;
         let changes = BlockChanges { source: Source::Keys(block.changes), spec: env.cfg_env.spec };
         Ok(ParallelExecuted { results, changes, metrics: block.metrics })
     }

@@ -13,44 +13,48 @@ use weft_storage::{StateReader, StorageError};
 
 use crate::state::{Holdings, Identity, StateKey, StateValue};
 
-/// Accounts that a thread remembers: the parties of the transfer at hand, and one more.
-const REMEMBERED: usize = 4;
+/// Accounts that a thread remembers: the parties of the transaction at hand, and contracts that are called again and
+/// again. A power of two.
+const REMEMBERED: usize = 256;
 
 /// Numbers the readers of this process, so that a thread knows whose accounts it remembers.
 static NEXT_READER: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
-    static RECENT: RefCell<Recent> = const { RefCell::new(Recent::new()) };
+    static RECENT: RefCell<RecentAccounts> = const { RefCell::new(RecentAccounts(Vec::new())) };
 }
 
 /// What an account holds and is.
 type ReadAccount = (Holdings, Identity);
 
-/// The accounts that a thread has read last. An account is several keys, and its place in a large database is far away.
+/// An account that a reader has read; `None`: there is none.
+#[derive(Clone, Copy)]
 struct Recent {
     reader: u64,
-    accounts: [Option<(Address, Option<ReadAccount>)>; REMEMBERED],
-    next: usize,
+    address: Address,
+    account: Option<ReadAccount>,
 }
 
-impl Recent {
-    const fn new() -> Self {
-        Self { reader: u64::MAX, accounts: [None; REMEMBERED], next: 0 }
+/// The accounts that a thread has read last, each at a place that its address decides. An account is several keys, its
+/// identity is read by everybody who calls it, and its place in a large database is far away.
+struct RecentAccounts(Vec<Option<Recent>>);
+
+impl RecentAccounts {
+    /// Addresses are hashes, or chosen by somebody who gains nothing from a slow lookup: no need to hash them again.
+    fn place(address: Address) -> usize {
+        usize::from(u16::from_be_bytes([address[18], address[19]])) % REMEMBERED
     }
 
     fn find(&self, reader: u64, address: Address) -> Option<Option<ReadAccount>> {
-        if self.reader != reader {
-            return None;
-        }
-        self.accounts.iter().flatten().find(|(known, _)| *known == address).map(|(_, account)| *account)
+        let recent = self.0.get(Self::place(address))?.as_ref()?;
+        (recent.reader == reader && recent.address == address).then_some(recent.account)
     }
 
-    fn remember(&mut self, reader: u64, address: Address, account: Option<ReadAccount>) {
-        if self.reader != reader {
-            *self = Self { reader, ..Self::new() };
+    fn remember(&mut self, recent: Recent) {
+        if self.0.is_empty() {
+            self.0.resize(REMEMBERED, None);
         }
-        self.accounts[self.next] = Some((address, account));
-        self.next = (self.next + 1) % REMEMBERED;
+        self.0[Self::place(recent.address)] = Some(recent);
     }
 }
 
@@ -76,7 +80,7 @@ impl<'d, DB: DatabaseRef> DatabaseReader<'d, DB> {
         let account = self
             .load(address)?
             .map(|info| (Holdings { balance: info.balance, nonce: info.nonce }, self.identity(info)));
-        RECENT.with_borrow_mut(|recent| recent.remember(self.number, address, account));
+        RECENT.with_borrow_mut(|recent| recent.remember(Recent { reader: self.number, address, account }));
         Ok(account)
     }
 

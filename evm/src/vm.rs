@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use revm::context::TxEnv;
 use revm::context::result::{EVMError, ExecutionResult, InvalidTransaction};
 use revm::primitives::TxKind;
-use weft_engine::{Outcome, StateView, Stop, Touch, Vm};
+use weft_engine::{Outcome, RareKind, StateView, Stop, Touch, Vm};
 
 use crate::EvmEnv;
 use crate::access::{Ended, ViewAccess, provide_state};
@@ -127,6 +127,23 @@ impl Vm for EvmVm {
             && !transaction.value.is_zero()
         {
             declare(StateKey::Holdings(to), Touch::Add);
+        }
+    }
+
+    fn rare_kind(&self, key: &StateKey) -> Option<RareKind> {
+        // Contracts are created, destroyed and delegated to in a few transactions of a block, and called in nearly all.
+        matches!(key, StateKey::Identity(_)).then_some(const { RareKind::new(0) })
+    }
+
+    fn reads(&self, transaction: &TxEnv, declare: &mut dyn FnMut(StateKey)) {
+        declare(StateKey::Identity(transaction.caller));
+        if let TxKind::Call(to) = transaction.kind {
+            declare(StateKey::Identity(to));
+        }
+        for item in transaction.access_list.iter() {
+            declare(StateKey::Identity(item.address));
+            // A contract that is destroyed and made again within the block is rare.
+            item.storage_keys.iter().for_each(|slot| declare(StateKey::Slot(item.address, 0, (*slot).into())));
         }
     }
 }

@@ -251,6 +251,11 @@ impl<K, V: Value> Location<K, V> {
         }
     }
 
+    /// Whether a unit below `unit` has left anything here.
+    pub(crate) fn has_below(&self, unit: u32) -> bool {
+        self.written.load(Ordering::Acquire) && self.versions.lock().below(unit) > 0
+    }
+
     /// Records what incarnation `incarnation` of `unit` did here. True if a reader above could see a difference.
     pub(crate) fn write(&self, unit: u32, incarnation: u32, change: Change<V>) -> bool {
         let mut versions = self.versions.lock();

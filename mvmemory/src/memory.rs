@@ -54,6 +54,12 @@ impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K
         self.table.intern(hash, key, reserve)
     }
 
+    /// Whether a unit below `unit` has left anything under a key with this hash: never false where one has, and whoever
+    /// has published it before is seen.
+    pub fn has_below(&self, hash: u64, unit: u32) -> bool {
+        self.table.any(hash, |location| location.has_below(unit))
+    }
+
     /// The key of a location.
     pub fn key(&self, location: LocationId) -> &K {
         self.table.arena().get(location.0).key()
@@ -138,7 +144,10 @@ impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K
     ) -> Result<Vec<KeyChange<K, V>>, E> {
         let changes = self.parts(1).into_iter().next().map_or_else(|| Ok(Vec::new()), |part| part.finish(end, load));
         self.reset();
-        changes
+        changes.map(|mut changes| {
+            changes.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+            changes
+        })
     }
 
     /// As [`finish`](Self::finish), but hands out each change with the key's base value, in no order.
@@ -215,15 +224,15 @@ pub struct Part<'m, K, V: Value> {
     len: usize,
 }
 
-impl<K: Ord, V: Value> Part<'_, K, V> {
-    /// The changes in this part's locations, as [`MvMemory::finish`] gives those of all. Empties the locations.
+impl<K, V: Value> Part<'_, K, V> {
+    /// The changes in this part's locations, as [`MvMemory::finish`] gives those of all, but in no order. Empties the
+    /// locations.
     ///
     /// # Errors
     /// What `load` returned.
     pub fn finish<E>(self, end: u32, load: impl FnMut(&K) -> Result<Option<V>, E>) -> Result<Vec<KeyChange<K, V>>, E> {
         let mut changes = Vec::with_capacity(self.len);
         self.for_each_change(end, load, |key, _, value| changes.push((key, value)))?;
-        changes.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         Ok(changes)
     }
 

@@ -569,6 +569,22 @@ fn check_against_naive(memory: &mut Memory, ops: &[Op], end: u32) -> Result<(), 
     Ok(())
 }
 
+#[test]
+fn what_is_below_is_found_by_its_hash() {
+    for one_hash in [true, false] {
+        let memory = Memory::with_hasher(OneHash(0));
+        let (key, other) = (1, if one_hash { 2 } else { 1 });
+        let hash = memory.hash(&key);
+        assert!(!memory.has_below(hash, 9), "nobody has named it");
+        let location = memory.intern(&other);
+        assert!(!memory.has_below(hash, 9), "it is named, and not written");
+        memory.write(location, 4, 0, Change::Set(None));
+        assert_eq!([3, 4, 5].map(|unit| memory.has_below(hash, unit)), [false, false, true]);
+        memory.remove(location, 4);
+        assert!(!memory.has_below(hash, 9), "it is gone again");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 

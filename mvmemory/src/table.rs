@@ -13,6 +13,7 @@ use std::hash::{BuildHasher, Hash};
 use crate::Value;
 use crate::arena::{Arena, Reserve};
 use crate::canary::Canary;
+use crate::location::Location;
 use crate::sync::{AtomicU64, OnceLock, Ordering};
 
 /// Slots looked at in the first level. With the first level at most half full nearly every key is within it. Like the
@@ -94,6 +95,26 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
             }
         }
         unreachable!("the levels together hold more keys than the arena can number")
+    }
+
+    /// Whether `holds` is true for a location whose key has the hash `hash`.
+    pub(crate) fn any(&self, hash: u64, mut holds: impl FnMut(&Location<K, V>) -> bool) -> bool {
+        let tag = hash >> 32;
+        for (level, slots) in self.levels.iter().enumerate() {
+            let Some(slots) = slots.get() else { return false };
+            let mask = slots.len() - 1;
+            for probe in 0..(PROBES << level).min(slots.len()) {
+                // Acquire: as in `intern`.
+                let word = slots[(hash as usize).wrapping_add(probe) & mask].load(Ordering::Acquire);
+                if word == 0 {
+                    return false; // here the next key with this hash will be inserted
+                }
+                if word >> 32 == tag && holds(self.arena.get((word as u32) - 1)) {
+                    return true;
+                }
+            }
+        }
+        false
     }
 
     /// Empties the table for the next block. If the keys of this block needed more than one level, or filled the

@@ -336,7 +336,7 @@ impl OptimisticExecutor {
     pub fn with_units_by_block(self) -> Self {
         let config = Config { unit_length: CALL_UNIT_LENGTH, ..self.engine.config().clone() };
         let is_shorter = self.engine.config().unit_length > CALL_UNIT_LENGTH;
-        let for_calls = is_shorter.then(|| Engine::with_pool(config, Arc::clone(self.engine.pool())));
+        let for_calls = is_shorter.then(|| self.engine.sharing_threads(config));
         Self { for_calls, ..self }
     }
 }

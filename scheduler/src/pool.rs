@@ -95,7 +95,8 @@ impl WorkerPool {
     /// a job of the same pool, which would wait for itself.
     pub fn run<'job>(&self, workers: usize, job: impl Fn(usize) + Sync + 'job) {
         let pool = Arc::as_ptr(&self.shared).addr();
-        assert_ne!(INSIDE.get(), pool, "a job must not start another one on its own pool");
+        let is_inside = INSIDE.with_borrow(|pools| pools.contains(&pool));
+        assert!(!is_inside, "a job must not start another one on its own pool");
         let _inside = Inside::enter(pool);
         let helpers = workers.clamp(1, self.workers()) - 1;
         if helpers == 0 {
@@ -148,22 +149,23 @@ impl WorkerPool {
 }
 
 std::thread_local! {
-    /// The pool whose job this thread runs: its address, or 0.
-    static INSIDE: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+    /// The pools whose jobs this thread runs, one within the other: their addresses.
+    static INSIDE: std::cell::RefCell<Vec<usize>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
 /// While it lives, this thread is inside a job of a pool.
-struct Inside(usize);
+struct Inside;
 
 impl Inside {
     fn enter(pool: usize) -> Self {
-        Self(INSIDE.replace(pool))
+        INSIDE.with_borrow_mut(|pools| pools.push(pool));
+        Self
     }
 }
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        INSIDE.set(self.0);
+        INSIDE.with_borrow_mut(Vec::pop);
     }
 }
 
@@ -259,6 +261,9 @@ mod tests {
         assert!(nested.is_err(), "it would wait for itself");
         // Another pool's job is another matter, and this one is as good as before.
         pool.run(2, |_| WorkerPool::new(2).run(2, |_| {}));
+        let within =
+            catch_unwind(AssertUnwindSafe(|| pool.run(1, |_| WorkerPool::new(1).run(1, |_| pool.run(1, |_| {})))));
+        assert!(within.is_err(), "it would wait for itself, from within another pool's job");
     }
 
     #[test]

@@ -17,6 +17,8 @@ use std::ops::ControlFlow;
 
 use crossbeam_utils::CachePadded;
 
+#[cfg(not(loom))]
+use crate::ahead::Ahead;
 use crate::canary::Canary;
 use crate::dependents::{self, Dependents};
 use crate::idle::Idle;
@@ -125,6 +127,8 @@ pub struct Scheduler {
     /// Units to validate again.
     rewound: UnitSet,
     idle: Idle,
+    #[cfg(not(loom))]
+    ahead: Ahead,
     /// Set once: the block is done or was halted.
     over: AtomicBool,
 }
@@ -144,6 +148,8 @@ impl Scheduler {
             ready: UnitSet::with_limit(units),
             rewound: UnitSet::with_limit(units),
             idle: Idle::new(),
+            #[cfg(not(loom))]
+            ahead: Ahead::new(),
             over: AtomicBool::new(units == 0),
         }
     }
@@ -191,6 +197,20 @@ impl Scheduler {
     pub fn halt(&self) {
         self.over.store(true, Ordering::Release);
         self.idle.wake_all();
+        #[cfg(not(loom))]
+        self.ahead.wake_all();
+    }
+
+    /// Number of units that have been handed out for execution at least once: those that come next are still ahead.
+    pub fn begun(&self) -> u32 {
+        self.fresh.load(Ordering::Relaxed).min(self.len)
+    }
+
+    /// Blocks until `unit` has been begun or the block is over: for whoever prepares what units will need, and must not
+    /// get too far ahead of them. May come back late, but not later than some unit after `unit` is begun.
+    #[cfg(not(loom))]
+    pub fn wait_until_begun(&self, unit: u32) {
+        self.ahead.wait_for(unit, || self.is_over() || self.begun() > unit);
     }
 
     /// What to do next, if there is anything at this moment. Low units come first, since the frontier waits for them.
@@ -304,6 +324,9 @@ impl Scheduler {
             return None;
         }
         let unit = self.fresh.fetch_add(1, Ordering::Relaxed);
+        // Its hint is no part of what the models check; its lock has a model of its own.
+        #[cfg(not(loom))]
+        self.ahead.begun(unit);
         (unit < self.len).then_some(unit)
     }
 

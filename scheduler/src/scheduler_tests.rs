@@ -703,3 +703,26 @@ fn workers_that_take_turns_are_woken_as_those_that_block_are() {
     assert!(scheduler.take_wake() && scheduler.take_wake() && !scheduler.take_wake(), "the end wakes all");
     let _never_ends = execution;
 }
+
+#[test]
+fn who_works_ahead_waits_for_the_workers_or_the_end() {
+    within_a_while("waiting for units to be begun", || {
+        let scheduler = Scheduler::new(4);
+        assert_eq!(scheduler.begun(), 0);
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| {
+                scheduler.wait_until_begun(1);
+                scheduler.begun()
+            });
+            // Two, in case the first one passes the waiter just as it goes to sleep.
+            let _ = [next_execution(&scheduler, 0), next_execution(&scheduler, 1), next_execution(&scheduler, 2)];
+            assert!(waiter.join().expect("the waiter comes back") >= 2);
+            let waiter = scope.spawn(|| scheduler.wait_until_begun(3));
+            scheduler.halt();
+            waiter.join().expect("the waiter comes back");
+        });
+        // What was begun long ago is not waited for.
+        scheduler.wait_until_begun(2);
+        assert_eq!(scheduler.begun(), 3);
+    });
+}

@@ -96,4 +96,8 @@ impl<V: Vm> Vm for Delayed<V> {
             declare(key, touch);
         });
     }
+
+    fn reads(&self, transaction: &V::Transaction, declare: &mut dyn FnMut(V::Key)) {
+        self.inner.reads(transaction, declare);
+    }
 }

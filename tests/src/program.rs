@@ -1,7 +1,7 @@
 //! A virtual machine for tests. Its programs compute with what they read, choose keys and branches by it, and fail by
 //! it: a stale read truly changes what happens.
 
-use weft_engine::{AddError, OutOfBounds, Outcome, StateView, Stop, Touch, Value, Vm};
+use weft_engine::{AddError, OutOfBounds, Outcome, RareKind, StateView, Stop, Touch, Value, Vm};
 
 /// Keys of the test machine.
 pub type Key = u16;
@@ -231,6 +231,20 @@ impl Vm for Machine {
             let adds =
                 |op: &Op| matches!(op, Op::Add(key, _) | Op::AddOrFail(key, _) | Op::Fill(key, ..) if key == hint);
             declare(*hint, if program.ops.iter().any(adds) { Touch::Add } else { Touch::Write });
+        }
+    }
+
+    /// Every fourth key claims to be hardly ever written; whether it is depends on the test.
+    fn rare_kind(&self, key: &Key) -> Option<RareKind> {
+        key.is_multiple_of(4).then(|| RareKind::new((key / 4 % 3) as u8))
+    }
+
+    fn reads(&self, program: &Program, declare: &mut dyn FnMut(Key)) {
+        for op in &program.ops {
+            // Where the accumulator is zero the dynamic ones are right, else nearly always wrong.
+            if let Op::Read(key) | Op::ReadDynamic(key) | Op::Increment(key) | Op::Write(key) = op {
+                declare(*key);
+            }
         }
     }
 }

@@ -18,6 +18,26 @@ fn check(keys: u16, start: Vec<u64>, block: &[Program], policy: BlockPolicy) -> 
             prop_assert_eq!(&result, &expected, "threads {}, units of {}, round {}", threads, unit_length, round);
         }
     }
+    // In no order the changes are the same.
+    let unsorted = Config { sort_changes: false, ..config(Mode::Optimistic, 2, 1) };
+    for base in [unsorted.clone(), Config { mode: Mode::Auto, ..unsorted }] {
+        let mut result = run_on(&Engine::new(base), &machine, &state, block, policy);
+        if let Ok(result) = &mut result {
+            result.changes.sort_by_key(|change| change.0);
+        }
+        prop_assert_eq!(&result, &expected, "unsorted");
+    }
+    // Values are fetched ahead, as far as hints and programs name them: near and far, on the adaptive path too.
+    for (mode, prefetch_threads, prefetch_distance, unit_length) in
+        [(Mode::Optimistic, 1, 1, 1), (Mode::Optimistic, 3, 1000, 2), (Mode::Auto, 2, 8, 1)]
+    {
+        let base = config(mode, 2, unit_length);
+        let engine = Engine::new(Config { prefetch_threads, prefetch_distance, ..base });
+        for round in 0..2 {
+            let result = run_on(&engine, &machine, &state, block, policy);
+            prop_assert_eq!(&result, &expected, "{} threads prefetch, round {}", prefetch_threads, round);
+        }
+    }
     // The adaptive path with trials that always fail, that always succeed, and that end as the machine's load has it.
     for (trial_units, worthwhile_percent, unit_length) in [(1, u32::MAX, 1), (3, u32::MAX, 2), (2, 0, 1), (2, 100, 3)] {
         let base = config(Mode::Auto, 3, unit_length);
@@ -58,6 +78,24 @@ proptest! {
     fn cold(start in proptest::collection::vec(0..500u64, 0..300),
             block in proptest::collection::vec(strategy::program(400, 6), 0..80), policy in policy()) {
         check(400, start, &block, policy)?;
+    }
+
+    /// Keys that claim to be hardly ever written: all read them, and now and then somebody writes one after all.
+    #[test]
+    fn rarely_written(
+        start in proptest::collection::vec(0..500u64, 0..20),
+        block in proptest::collection::vec(proptest::collection::vec(prop_oneof![
+            12 => (1..5u16).prop_map(|key| Op::Read(key * 4)),
+            4 => (2..20u16).prop_map(Op::Write),
+            4 => (2..20u16).prop_map(Op::ReadDynamic),
+            1 => (1..5u16).prop_map(|key| Op::Increment(key * 4)),
+            1 => (1..5u16).prop_map(|key| Op::Add(key * 4, 7)),
+            1 => Just(Op::WriteDynamic(3)),
+            1 => Just(Op::RejectIf(5)),
+        ], 1..6).prop_map(|ops| Program { ops, gas: 1, hints: vec![] }), 0..60),
+        policy in policy(),
+    ) {
+        check(20, start, &block, policy)?;
     }
 
     /// Only deltas, some of them out of bounds, and now and then a reader.

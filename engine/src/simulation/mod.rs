@@ -81,6 +81,7 @@ use crate::engine::BlockOutput;
 use crate::error::BlockError;
 use crate::metrics::Metrics;
 use crate::progress::Progress;
+use crate::rare::WrittenKinds;
 use crate::record::Record;
 use crate::vm::Vm;
 
@@ -216,6 +217,7 @@ impl Simulation {
 
         let mut memory = MvMemory::new();
         let scheduler = Scheduler::new(units);
+        let written_kinds = WrittenKinds::default();
         let records: Vec<_> = (0..units).map(|_| Mutex::new(Record::new())).collect();
         let progress = Progress::new(policy, transactions.len(), |_, _: &_| {});
         let block = BlockRun {
@@ -229,6 +231,7 @@ impl Simulation {
             takes_turns: true,
             memory: &memory,
             scheduler: &scheduler,
+            written_kinds: &written_kinds,
             records: &records,
             commit: CachePadded::new(Mutex::new(Commit::new(progress, None))),
         };

@@ -190,12 +190,12 @@ impl Profile {
         let recording =
             Recording { keys: HashMap::default(), transactions: Vec::new(), running: Transaction::default() };
         let recorder = Recorder { inner: vm, recording: Mutex::new(recording) };
-        let output = sequential::execute(&recorder, reader, transactions, policy, |_, _| {})?;
+        let output = sequential::execute(&recorder, reader, transactions, policy, false, |_, _| {})?;
         let recording = recorder.recording.into_inner();
         let mut profile = Self { transactions: recording.transactions, keys: recording.keys.len() };
         for _ in 0..measured {
             let timer = Timer { inner: vm, times: Mutex::new(Vec::with_capacity(transactions.len())) };
-            sequential::execute(&timer, reader, transactions, policy, |_, _| {})?;
+            sequential::execute(&timer, reader, transactions, policy, false, |_, _| {})?;
             for (transaction, took) in profile.transactions.iter_mut().zip(timer.times.into_inner()) {
                 transaction.times.push(took);
             }

@@ -65,7 +65,7 @@ use crate::error::TosError;
 use crate::signed::SignedTransaction;
 use crate::state::{Account, Delta, Key, Value};
 use crate::types::Address;
-use crate::wire::{EnergyPayload, Payload, Transaction};
+use crate::wire::{EnergyPayload, FeeType, Payload, Transaction};
 
 /// Constants of the energy rules (spec 5.4).
 mod energy_constants {
@@ -295,6 +295,31 @@ impl Vm for TosVm {
             }
             // What a contract touches, nobody knows beforehand.
             Payload::InvokeContract(_) | Payload::Burn(_) | Payload::Opaque(_) => {}
+        }
+    }
+
+    fn reads(&self, transaction: &SignedTransaction, declare: &mut dyn FnMut(Key)) {
+        let transaction = transaction.transaction();
+        let source = transaction.source;
+        if transaction.multisig.is_some() {
+            declare(Key::Multisig(source));
+        }
+        if transaction.fee_type == FeeType::Energy {
+            declare(Key::Energy(source));
+        }
+        match &transaction.payload {
+            // Those that are credited at once stand in the footprint.
+            Payload::Transfers(transfers) if self.is_deferred() => {
+                transfers.iter().for_each(|transfer| declare(Key::PendingCredit(transfer.destination)));
+            }
+            // What its code touches, nobody knows beforehand.
+            Payload::InvokeContract(payload) => {
+                declare(Key::Contract(payload.contract));
+                if !payload.deposits.is_empty() {
+                    declare(Key::Account(Address(payload.contract.0)));
+                }
+            }
+            _ => {}
         }
     }
 }
