@@ -190,7 +190,7 @@ impl Profile {
         let recording =
             Recording { keys: HashMap::default(), transactions: Vec::new(), running: Transaction::default() };
         let recorder = Recorder { inner: vm, recording: Mutex::new(recording) };
-        let output = sequential::execute(&recorder, reader, transactions, policy, false, |_, _| {})?;
+        let output = sequential::execute(&recorder, reader, transactions, policy, true, |_, _| {})?;
         let recording = recorder.recording.into_inner();
         let mut profile = Self { transactions: recording.transactions, keys: recording.keys.len() };
         for _ in 0..measured {
