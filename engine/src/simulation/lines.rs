@@ -54,7 +54,8 @@ impl Lines {
         Self { states: HashMap::default(), units: vec![Unit::default(); units], seen, transfer }
     }
 
-    /// A worker that writes a line at `now` has it at the returned time.
+    /// A worker that writes a line at `now` has it at the returned time. To be asked in the order of time, as far as that
+    /// matters: who asks for a time to come keeps the line from everybody until then.
     pub(super) fn touch(&mut self, line: Line, worker: usize, now: u64) -> u64 {
         let state = self.states.entry(line).or_insert(State { owner: worker, arrived: now });
         if state.owner != worker {

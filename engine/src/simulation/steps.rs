@@ -125,12 +125,8 @@ where
             }
             ControlFlow::Continue(executed) => {
                 self.spent[On::Executing as usize] += rest;
-                now += rest;
-                let accesses = self.workers[worker].overlay.accesses();
-                touched.extend(accesses.iter().filter(|access| access.unit.is_some()).map(|access| access.location));
-                self.write(&mut now, worker, &mut touched);
                 self.workers[worker].step = Step::Publish(executed);
-                return Next::At(now);
+                Next::At(now + rest)
             }
         };
         self.touched = touched;
@@ -149,7 +145,11 @@ where
     fn publish(&mut self, executed: Executed<V::Output>, worker: usize, mut now: u64) -> Next {
         self.executes(now, -1);
         let this = &mut self.workers[worker];
+        let mut written = std::mem::take(&mut self.touched);
+        let accesses = this.overlay.accesses().iter().filter(|access| access.unit.is_some());
+        written.extend(accesses.map(|access| access.location));
         let (execution, changed) = self.block.publish(executed, &mut this.overlay, &mut this.counts);
+        self.write(&mut now, worker, &mut written);
         self.spend(&mut now, On::Scheduling, self.prices.step);
         self.fetch_unit(&mut now, worker, execution.unit());
         self.workers[worker].step = Step::Finish(execution, changed);
