@@ -49,9 +49,9 @@ impl Default for Costs {
         let nanoseconds = Duration::from_nanos;
         Self {
             step: nanoseconds(15),
-            unit: nanoseconds(60),
-            read: nanoseconds(40),
-            locate: nanoseconds(110),
+            unit: nanoseconds(80),
+            read: nanoseconds(60),
+            locate: nanoseconds(170),
             write: nanoseconds(30),
             validate: nanoseconds(10),
             commit: nanoseconds(30),
