@@ -11,15 +11,16 @@ use crate::{StateReader, StorageError};
 /// The shortest delay for which the thread gives up its core.
 const SLEEP_FROM: Duration = Duration::from_micros(10);
 
-/// The shortest sleep there is to ask for.
-const SHORTEST_SLEEP: Duration = Duration::from_nanos(1);
+/// The shortest sleep that is asked for: the timer of a shorter one has ended before the core is given up, and setting
+/// it has burned the core for as long.
+const SHORTEST_SLEEP: Duration = Duration::from_micros(15);
 
 /// Delays every read by a fixed time and counts the reads.
 ///
 /// From 10 µs on the thread sleeps, as it would while it waits for a disk, and its core is free for others. A sleep takes
 /// longer than it was asked to, by some 20 to 30 µs on a virtual machine: so much less is asked for, and what is then
 /// missing is spun. Delays of 50 µs and more are exact to some microseconds on a machine with nothing else to do, and
-/// one of 20 µs may be some 10 µs longer; a busy machine makes them longer, as it does with those of a disk. Delays below
+/// one of 20 µs takes about 30; a busy machine makes them longer, as it does with those of a disk. Delays below
 /// 10 µs are spun as a whole, as a cache miss would be. A zero delay only counts.
 ///
 /// On Linux the threads that read give up their timer slack, by which the system would make each sleep 50 µs longer.
@@ -80,7 +81,7 @@ fn overhead() -> Duration {
         let mut sleeps = [(); 31].map(|()| {
             let start = Instant::now();
             std::thread::sleep(SHORTEST_SLEEP);
-            start.elapsed()
+            start.elapsed().saturating_sub(SHORTEST_SLEEP)
         });
         sleeps.sort_unstable();
         sleeps[sleeps.len() / 4]
