@@ -5,6 +5,7 @@
 
 pub mod allocator;
 pub mod ethereum;
+pub mod storage;
 
 pub use weft_node::workload::REPORTED as WORKLOADS;
 

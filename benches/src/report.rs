@@ -59,6 +59,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 unit_length: arguments.unit_length,
                 signed: arguments.signed,
                 storage_latency: Duration::ZERO,
+                prefetch: 0,
             };
             comparisons.push(compare(&plan, |_| {})?);
         }

@@ -1,19 +1,20 @@
 //! A chain on a database: imports blocks one after another and answers readers at any moment.
 
+mod import;
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
-use weft_engine::BlockEnd;
-use weft_ledger::block::{Block, BlockDecodeError, BlockReader, BlockWriter, ChainFileError};
+use weft_ledger::block::{Block, BlockDecodeError, BlockReader, ChainFileError};
 use weft_ledger::rules::BlockContext;
-use weft_ledger::state::{Counter, Key, Value};
-use weft_ledger::{Address, Hash, SignedTransaction, TosError};
-use weft_storage::{BlockCommit, BlockHead, Snapshot, StateReader, StateStore, StorageError};
+use weft_ledger::state::{Key, Value};
+use weft_ledger::{Address, Hash, TosError};
+use weft_storage::{BlockHead, Snapshot, StateReader, StateStore, StorageError};
 
 use crate::digest::{genesis_digest, state_digest};
-use crate::executor::{BlockExecutor, BlockInput, ExecuteError, ExecutedBlock};
+use crate::executor::{BlockExecutor, ExecuteError, ExecutedBlock};
 
 /// The state that a chain begins with.
 pub type Genesis = Vec<(Key, Value)>;
@@ -196,90 +197,6 @@ impl Chain {
         self.store.initialise(&sorted, digest.0).map_err(|source| ImportError::Storage { block: 0, source })
     }
 
-    /// Executes a block and commits it durably, or leaves the chain as it is.
-    ///
-    /// # Errors
-    /// [`ImportError`].
-    pub fn import(&self, block: &Block) -> Result<ImportedBlock, ImportError> {
-        self.import_if(block, None)
-    }
-
-    /// As [`import`](Self::import), of a block whose digest is known: with another one it is not committed.
-    ///
-    /// # Errors
-    /// [`ImportError`], [`ImportError::Digest`] among them.
-    pub fn import_expecting(&self, block: &Block, digest: Hash) -> Result<ImportedBlock, ImportError> {
-        self.import_if(block, Some(digest))
-    }
-
-    fn import_if(&self, block: &Block, digest: Option<Hash>) -> Result<ImportedBlock, ImportError> {
-        let _import = self.import.lock();
-        let number = block.number;
-        let start = Instant::now();
-        let era = self.executor.era();
-        let transactions =
-            block.decode_transactions_in(era).map_err(|source| ImportError::Decode { block: number, source })?;
-        let decode = start.elapsed();
-        self.import_decoded(block, transactions, decode, digest)
-    }
-
-    fn import_decoded(
-        &self,
-        block: &Block,
-        transactions: Vec<SignedTransaction>,
-        decode: Duration,
-        digest: Option<Hash>,
-    ) -> Result<ImportedBlock, ImportError> {
-        let number = block.number;
-        let storage = |source| ImportError::Storage { block: number, source };
-        let snapshot = self.store.snapshot();
-        let head = snapshot.head().ok_or(ImportError::Empty)?;
-        if head.number.checked_add(1) != Some(number) {
-            return Err(ImportError::NotNext { expected: head.number.saturating_add(1), got: number });
-        }
-        let (chain_id, expected) = self.view_of(&snapshot).last_block().map_err(storage)?;
-        if block.parent != expected {
-            return Err(ImportError::Parent { block: number, expected, got: block.parent });
-        }
-        // A transaction is signed for one chain: a block must not choose for which.
-        if let Some(expected) = chain_id.filter(|chain_id| *chain_id != block.chain_id) {
-            return Err(ImportError::ChainId { block: number, expected, got: block.chain_id });
-        }
-        let last = match snapshot.read(&Key::Counter(Counter::Timestamp)).map_err(storage)? {
-            Some(Value::Counter(last)) => last,
-            _ => 0,
-        };
-        if block.timestamp < last {
-            return Err(ImportError::Time { block: number, last, got: block.timestamp });
-        }
-        let start = Instant::now();
-        let (body, hash) = encode_block(block).map_err(|source| ImportError::Encode { block: number, source })?;
-        let encode = start.elapsed();
-        let input = BlockInput {
-            context: self.context(block, hash),
-            transactions: transactions.into(),
-            parent_digest: Hash(head.digest),
-        };
-        let state: Arc<dyn StateReader<Key, Value> + Send + Sync> = Arc::new(SnapshotReader(snapshot));
-        let executed =
-            self.executor.execute(&input, &state).map_err(|source| ImportError::Execute { block: number, source })?;
-        if let Some((transaction, error)) = executed.rejection() {
-            return Err(ImportError::Rejected { block: number, transaction, error });
-        }
-        if let BlockEnd::GasLimit { transaction } = executed.end {
-            return Err(ImportError::GasLimit { block: number, transaction });
-        }
-        if let Some(expected) = digest.filter(|digest| *digest != executed.digest) {
-            return Err(ImportError::Digest { block: number, expected, got: executed.digest });
-        }
-        let start = Instant::now();
-        self.store
-            .commit(BlockCommit { number, digest: executed.digest.0, body: &body, changes: &executed.changes })
-            .map_err(storage)?;
-        tracing::debug!(number, transactions = input.transactions.len(), "block committed");
-        Ok(ImportedBlock { block: executed, decode, commit: encode + start.elapsed() })
-    }
-
     fn view_of(&self, snapshot: &Arc<dyn Snapshot<Key, Value>>) -> ChainView {
         ChainView { snapshot: Arc::clone(snapshot) }
     }
@@ -298,14 +215,6 @@ impl std::fmt::Debug for Chain {
             .field("head", &self.store.snapshot().head())
             .finish()
     }
-}
-
-/// A block as it is kept, a chain file of its own; and its id.
-fn encode_block(block: &Block) -> Result<(Vec<u8>, Hash), ChainFileError> {
-    let bytes: usize = block.transactions.iter().map(|wire| wire.as_slice().len() + 4).sum();
-    let mut writer = BlockWriter::new(Vec::with_capacity(bytes + 256), block.chain_id)?;
-    let id = writer.write(block)?;
-    Ok((writer.finish()?, id))
 }
 
 /// A snapshot as the executors read it.

@@ -38,6 +38,8 @@ pub struct Plan {
     pub signed: bool,
     /// Delay of every storage read.
     pub storage_latency: Duration,
+    /// Threads that prefetch for the optimistic executors.
+    pub prefetch: usize,
 }
 
 /// Why nothing was measured.
@@ -130,7 +132,13 @@ fn contenders(plan: &Plan) -> Result<Vec<Contender>, CompareError> {
     let settings = ExecutorSettings { ledger: plan.workload.ledger(), ..ExecutorSettings::default() };
     let pool = Arc::new(WorkerPool::new(plan.threads));
     let optimistic = |threads, unit_length| {
-        let config = Config { mode: Mode::Optimistic, max_parallel_threads: threads, unit_length, ..Config::default() };
+        let config = Config {
+            mode: Mode::Optimistic,
+            max_parallel_threads: threads,
+            unit_length,
+            prefetch_threads: plan.prefetch,
+            ..Config::default()
+        };
         Box::new(OptimisticExecutor::with_pool(config, settings, Arc::clone(&pool)))
     };
     let mut contenders: Vec<(String, Box<dyn BlockExecutor>)> = vec![
@@ -151,6 +159,7 @@ fn contenders(plan: &Plan) -> Result<Vec<Contender>, CompareError> {
         mode: Mode::Auto,
         max_parallel_threads: plan.threads,
         unit_length: plan.unit_length,
+        prefetch_threads: plan.prefetch,
         ..Config::default()
     };
     let auto = OptimisticExecutor::with_pool(auto, settings, Arc::clone(&pool)).with_units_by_block();

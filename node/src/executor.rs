@@ -156,6 +156,12 @@ pub trait BlockExecutor: Send + Sync {
         Era::Standard
     }
 
+    /// Checks the signatures of transactions that are going to be executed, where the executor does so beforehand; their
+    /// execution then finds them checked. Results never depend on it.
+    fn check_signatures(&self, transactions: &[SignedTransaction]) {
+        let _ = transactions;
+    }
+
     /// Executes `block` on `state`. Nothing is written: the changes are the caller's to commit.
     ///
     /// # Errors
@@ -170,6 +176,10 @@ impl<E: BlockExecutor + ?Sized> BlockExecutor for Arc<E> {
 
     fn era(&self) -> Era {
         (**self).era()
+    }
+
+    fn check_signatures(&self, transactions: &[SignedTransaction]) {
+        (**self).check_signatures(transactions);
     }
 
     fn execute(&self, block: &BlockInput, state: &SharedState) -> Result<ExecutedBlock, ExecuteError> {
@@ -350,15 +360,21 @@ impl BlockExecutor for OptimisticExecutor {
         self.settings.ledger.era()
     }
 
+    fn check_signatures(&self, transactions: &[SignedTransaction]) {
+        let config = self.engine.config();
+        if config.is_parallel(transactions.len()) {
+            check_signatures(self.engine.pool(), config.max_parallel_threads, transactions);
+        }
+    }
+
     fn execute(&self, block: &BlockInput, state: &SharedState) -> Result<ExecutedBlock, ExecuteError> {
         let engine = match &self.for_calls {
             Some(for_calls) if unit_length_of(&block.transactions) == CALL_UNIT_LENGTH => for_calls,
             _ => &self.engine,
         };
-        let config = engine.config();
         let mut watch = Stopwatch::start();
-        if config.is_parallel(block.transactions.len()) {
-            check_signatures(engine.pool(), config.max_parallel_threads, &block.transactions);
+        if engine.config().is_parallel(block.transactions.len()) {
+            self.check_signatures(&block.transactions);
             watch.signatures_end();
         }
         let vm = TosVm::new(self.settings.ledger, block.context);
@@ -428,9 +444,13 @@ impl BlockExecutor for BatchingExecutor {
         self.settings.ledger.era()
     }
 
+    fn check_signatures(&self, transactions: &[SignedTransaction]) {
+        check_signatures(&self.pool, self.threads, transactions);
+    }
+
     fn execute(&self, block: &BlockInput, state: &SharedState) -> Result<ExecutedBlock, ExecuteError> {
         let mut watch = Stopwatch::start();
-        check_signatures(&self.pool, self.threads, &block.transactions);
+        self.check_signatures(&block.transactions);
         watch.signatures_end();
         let vm = Arc::new(TosVm::new(self.settings.ledger, block.context));
         let named = |transaction: &SignedTransaction, name: &mut dyn FnMut(Key)| {

@@ -116,6 +116,59 @@ fn all_executors_make_the_same_chain() {
 }
 
 #[test]
+fn a_stream_of_blocks_makes_the_same_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    let (genesis, blocks) = mixed();
+    let one_by_one = in_memory(optimistic(rejecting()), &genesis);
+    blocks.iter().for_each(|block| drop(one_by_one.import(block).unwrap()));
+    let pool = Arc::new(WorkerPool::new(2));
+    let executors: [Box<dyn BlockExecutor>; 3] = [
+        Box::new(SequentialExecutor::new(rejecting())),
+        Box::new(BatchingExecutor::pooled(2, rejecting(), pool)),
+        optimistic(rejecting()),
+    ];
+    for (at, executor) in executors.into_iter().enumerate() {
+        let chain = on_disk(&folder.path().join(format!("{at}.redb")), executor);
+        chain.initialise(&genesis).unwrap();
+        chain.import_all::<Block>([], |_| panic!("there is no block")).unwrap();
+        let mut heads = Vec::new();
+        chain.import_all(&blocks, |imported| heads.push((chain.view().head(), imported.block.digest))).unwrap();
+        assert_eq!(heads.iter().map(|(head, _)| head.number).collect::<Vec<_>>(), [1, 2, 3, 4]);
+        assert!(
+            heads.iter().all(|(head, digest)| head.digest == digest.0),
+            "each is on the chain when it is handed out"
+        );
+        assert_eq!(chain.view().head(), one_by_one.view().head());
+        assert_eq!(entries(&chain.view()), entries(&one_by_one.view()));
+    }
+}
+
+#[test]
+fn a_stream_ends_with_the_block_that_is_refused() {
+    let (genesis, blocks) = mixed();
+    let mut undecodable = blocks.clone();
+    undecodable[2].transactions[7] = vec![1, 2, 3].into();
+    let mut forged = blocks.clone();
+    let mut wire = forged[2].transactions[7].as_slice().to_vec();
+    *wire.last_mut().expect("a transaction") ^= 1;
+    forged[2].transactions[7] = wire.into();
+    let missing = [&blocks[..2], &blocks[3..]].concat();
+    for stream in [undecodable, forged, missing] {
+        let alone = in_memory(optimistic(rejecting()), &genesis);
+        stream[..2].iter().for_each(|block| drop(alone.import(block).unwrap()));
+        let expected = alone.import(&stream[2]).unwrap_err();
+        let chain = in_memory(optimistic(rejecting()), &genesis);
+        let mut imported = 0;
+        let error = chain.import_all(&stream, |_| imported += 1).unwrap_err();
+        assert_eq!((imported, error.to_string()), (2, expected.to_string()));
+        assert_eq!(chain.view().head(), alone.view().head());
+        // And the chain goes on.
+        chain.import_all(&blocks[2..], |_| imported += 1).unwrap();
+        assert_eq!((imported, chain.view().head().number), (4, 4));
+    }
+}
+
+#[test]
 fn the_state_digest_is_the_ledgers_own() {
     let folder = tempfile::tempdir().unwrap();
     let chain = on_disk(&folder.path().join("chain.redb"), optimistic(rejecting()));

@@ -56,6 +56,24 @@ fn a_second_run_goes_on_where_the_first_ended() {
 }
 
 #[test]
+fn prefetching_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["--workload", "all-20", "--blocks", "2", "--txs", "60"];
+    let without = run(folder.path(), &[&arguments[..], &["--db", "without"]].concat()).json();
+    for mode in ["optimistic", "auto"] {
+        let prefetching = ["--db", mode, "--mode", mode, "--prefetch", "3"];
+        let with = run(folder.path(), &[&arguments[..], &prefetching].concat()).json();
+        assert_eq!(with["equal_to_sequential"], true);
+        assert_eq!(
+            (&with["block_digest"], &with["state_digest"]),
+            (&without["block_digest"], &without["state_digest"])
+        );
+    }
+    let compare = ["compare", "p2p-10", "--txs", "50", "--repeat", "1", "--threads", "2", "--prefetch", "2"];
+    weft(folder.path(), &compare).succeeds();
+}
+
+#[test]
 fn json_says_what_was_done() {
     let folder = tempfile::tempdir().unwrap();
     let summary = run(folder.path(), &["--blocks", "3", "--txs", "40", "--mode", "optimistic", "--repeat", "2"]).json();
@@ -322,6 +340,8 @@ fn numbers_out_of_range_are_refused_before_anything_happens() {
         ("run", "--repeat", "0"),
         ("run", "--unit-length", "0"),
         ("run", "--blocks", "many"),
+        ("run", "--prefetch", "100000"),
+        ("compare", "--prefetch", "5000"),
         ("generate", "--threads", "0"),
         ("generate", "--txs", "0"),
         ("compare", "--threads", "0"),

@@ -40,6 +40,7 @@ impl Ahead {
     }
 
     /// `unit` is being begun.
+    #[cfg(not(loom))]
     pub(crate) fn begun(&self, unit: u32) {
         if unit >= self.wanted.load(Ordering::Relaxed) {
             self.wake_all();

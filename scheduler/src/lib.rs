@@ -31,6 +31,7 @@
 //! assert_eq!(committed, [0, 1, 2]);
 //! ```
 
+#[cfg(any(test, not(loom)))]
 mod ahead;
 mod canary;
 mod dependents;

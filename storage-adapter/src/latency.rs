@@ -1,19 +1,29 @@
 //! A reader that is as slow as a benchmark wants it to be, and counts.
 
+#[cfg(target_os = "linux")]
+use std::num::NonZeroU64;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::{StateReader, StorageError};
 
 /// The shortest delay for which the thread gives up its core.
-const SLEEP_FROM: Duration = Duration::from_micros(50);
+const SLEEP_FROM: Duration = Duration::from_micros(10);
+
+/// The shortest sleep that is asked for: the timer of a shorter one has ended before the core is given up, and setting
+/// it has burned the core for as long.
+const SHORTEST_SLEEP: Duration = Duration::from_micros(15);
 
 /// Delays every read by a fixed time and counts the reads.
 ///
-/// From 50 µs on the thread sleeps, as it would while it waits for a disk, and its core is free for others; the
-/// operating system adds its own granularity, some 50 to 100 µs on Linux. Below, where a sleep could not be that short,
-/// it spins, as it would on a cache miss; the delay is then exact to a fraction of a microsecond, unless the thread is
-/// preempted. A zero delay only counts.
+/// From 10 µs on the thread sleeps, as it would while it waits for a disk, and its core is free for others. A sleep takes
+/// longer than it was asked to, by some 20 to 30 µs on a virtual machine: so much less is asked for, and what is then
+/// missing is spun. Delays of 50 µs and more are exact to some microseconds on a machine with nothing else to do, and
+/// one of 20 µs takes about 30; a busy machine makes them longer, as it does with those of a disk. Delays below
+/// 10 µs are spun as a whole, as a cache miss would be. A zero delay only counts.
+///
+/// On Linux the threads that read give up their timer slack, by which the system would make each sleep 50 µs longer.
 #[derive(Debug)]
 pub struct LatencyReader<R> {
     inner: R,
@@ -64,13 +74,43 @@ impl<K, V, R: StateReader<K, V>> StateReader<K, V> for LatencyReader<R> {
     }
 }
 
+/// By how much a sleep is longer than it was asked to be, when nothing else is in its way.
+fn overhead() -> Duration {
+    static OVERHEAD: OnceLock<Duration> = OnceLock::new();
+    *OVERHEAD.get_or_init(|| {
+        let mut sleeps = [(); 31].map(|()| {
+            let start = Instant::now();
+            std::thread::sleep(SHORTEST_SLEEP);
+            start.elapsed().saturating_sub(SHORTEST_SLEEP)
+        });
+        sleeps.sort_unstable();
+        sleeps[sleeps.len() / 4]
+    })
+}
+
+std::thread_local! {
+    /// Whether the system was asked to end this thread's sleeps when they end, and not when it suits it.
+    static IS_PUNCTUAL: bool = {
+        // Where it refuses, sleeps are longer.
+        #[cfg(target_os = "linux")]
+        let is_punctual = rustix::thread::set_current_timer_slack(NonZeroU64::new(1)).is_ok();
+        #[cfg(not(target_os = "linux"))]
+        let is_punctual = false;
+        is_punctual
+    };
+}
+
 fn wait(delay: Duration) {
+    if delay.is_zero() {
+        return;
+    }
+    IS_PUNCTUAL.with(|_| {});
+    let overhead = overhead();
+    let start = Instant::now();
     if delay >= SLEEP_FROM {
-        std::thread::sleep(delay);
-    } else if !delay.is_zero() {
-        let start = Instant::now();
-        while start.elapsed() < delay {
-            std::hint::spin_loop();
-        }
+        std::thread::sleep(delay.saturating_sub(overhead).max(SHORTEST_SLEEP));
+    }
+    while start.elapsed() < delay {
+        std::hint::spin_loop();
     }
 }

@@ -37,16 +37,22 @@ pub(crate) enum Refused {
 impl Path {
     /// Optimistically, however short the block is.
     pub(crate) fn parallel(threads: usize, unit_length: usize) -> Self {
+        Self::prefetching(threads, unit_length, 0)
+    }
+
+    /// The same, with `prefetch_threads` threads that load ahead.
+    pub(crate) fn prefetching(threads: usize, unit_length: usize, prefetch_threads: usize) -> Self {
         let config = Config {
             mode: Mode::Optimistic,
             max_parallel_threads: threads,
             min_transactions_for_parallel: 0,
             unit_length,
+            prefetch_threads,
             ..Config::default()
         };
         Self::Parallel(
             ParallelEvm::with_fixed_units(config),
-            format!("parallel, {threads} threads, units of {unit_length}"),
+            format!("parallel, {threads} threads, units of {unit_length}, {prefetch_threads} prefetching"),
         )
     }
 

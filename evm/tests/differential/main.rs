@@ -20,7 +20,7 @@ use strategy::scene;
 
 static PATHS: LazyLock<Vec<Path>> = LazyLock::new(|| {
     let parallel = [1, 2, 4].into_iter().flat_map(|threads| [1, 3, 8].map(|units| Path::parallel(threads, units)));
-    [Path::Sequential, Path::not_divided()].into_iter().chain(parallel).collect()
+    [Path::Sequential, Path::not_divided()].into_iter().chain(parallel).chain([Path::prefetching(2, 2, 3)]).collect()
 });
 
 proptest! {

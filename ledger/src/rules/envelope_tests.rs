@@ -221,3 +221,17 @@ fn the_footprint_names_source_and_receivers() {
     world().vm().footprint(&sign(2, unsigned(2, pay(3, 1))), &mut |key, touch| keys.push((key, touch)));
     assert_eq!(keys, [(Key::Account(addr(2)), Touch::Write), (Key::Account(addr(3)), Touch::Add)]);
 }
+
+#[test]
+fn what_is_read_besides_is_named_for_prefetching() {
+    let named = |transaction| {
+        let mut keys = Vec::new();
+        world().vm().reads(&sign(2, transaction), &mut |key| keys.push(key));
+        keys
+    };
+    assert_eq!(named(unsigned(2, pay(3, 1))), []);
+    let by_energy = Transaction { fee_type: FeeType::Energy, fee: 0, ..unsigned(2, pay(3, 1)) };
+    assert_eq!(named(by_energy), [Key::Energy(addr(2))]);
+    let with_section = Transaction { multisig: Some(Default::default()), ..unsigned(2, pay(3, 0)) };
+    assert_eq!(named(with_section), [Key::Multisig(addr(2))]);
+}

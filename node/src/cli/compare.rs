@@ -8,7 +8,7 @@ use weft_node::compare::{Comparison, Plan, compare};
 use weft_node::executor::UNIT_LENGTH;
 use weft_node::workload::{REPORTED, Workload};
 
-use super::{CliError, default_threads, from_one_to, print, progress_bar, table, threads, transactions};
+use super::{CliError, default_threads, from_one_to, print, progress_bar, table, threads, transactions, up_to};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -38,6 +38,9 @@ pub(super) struct Arguments {
     /// Delay of every storage read, in microseconds
     #[arg(long, default_value_t = 0)]
     storage_latency: u64,
+    /// Threads that load what transactions are known to need, ahead of their optimistic execution
+    #[arg(long, value_name = "THREADS", default_value_t = 0, value_parser = up_to(1024))]
+    prefetch: usize,
     /// Prints JSON
     #[arg(long)]
     json: bool,
@@ -62,6 +65,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
             unit_length: arguments.unit_length,
             signed: arguments.signed,
             storage_latency: Duration::from_micros(arguments.storage_latency),
+            prefetch: arguments.prefetch,
         };
         comparisons.push(compare(&plan, |executor| {
             bar.set_message(format!("{workload}, {executor}"));

@@ -96,6 +96,11 @@ fn from_one_to(most: u64) -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=most)
 }
 
+/// A number that may be 0.
+fn up_to(most: u64) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(0..=most)
+}
+
 /// Threads: more than any machine has cores would only fail to start.
 fn threads() -> RangedU64ValueParser<usize> {
     from_one_to(1024)

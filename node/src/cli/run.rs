@@ -29,7 +29,7 @@ use weft_storage::{RedbStore, StateStore};
 use super::rewards::RewardArguments;
 use super::summary::{ASKED, Measured, Summary, Tally, in_a_table};
 use super::{
-    CliError, ModeArgument, default_threads, from_one_to, genesis, print, progress_bar, threads, transactions,
+    CliError, ModeArgument, default_threads, from_one_to, genesis, print, progress_bar, threads, transactions, up_to,
 };
 
 #[derive(Debug, Args)]
@@ -69,6 +69,9 @@ pub(super) struct Arguments {
     /// Transactions of a unit of speculation; if not given, 1 for blocks with more than 5 % contract calls, else 8
     #[arg(long, value_parser = from_one_to(1_000_000))]
     unit_length: Option<usize>,
+    /// Threads that load what transactions are known to need, ahead of their parallel execution: for slow storage
+    #[arg(long, value_name = "THREADS", default_value_t = 0, value_parser = up_to(1024))]
+    prefetch: usize,
     #[command(flatten)]
     rewards: RewardArguments,
     /// Prints JSON
@@ -186,6 +189,7 @@ fn executor(arguments: &Arguments, settings: ExecutorSettings, pool: &Arc<Worker
             max_parallel_threads: arguments.threads,
             unit_length: arguments.unit_length.unwrap_or(UNIT_LENGTH),
             hottest_keys: ASKED,
+            prefetch_threads: arguments.prefetch,
             ..Config::default()
         };
         let executor = OptimisticExecutor::with_pool(config, settings, Arc::clone(pool));

@@ -241,6 +241,10 @@ fn make(settings: ExecutorSettings) -> Vec<Contender> {
         made.push((format!("optimistic, {threads} threads, units of {unit_length}"), Box::new(executor)));
     }
     made.push(alternating(settings));
+    let config = Config { mode: Mode::Optimistic, max_parallel_threads: 2, prefetch_threads: 3, ..Config::default() };
+    let config = Config { unit_length: 4, prefetch_distance: 16, ..config };
+    let executor = OptimisticExecutor::with_pool(config, settings, Arc::clone(pool)).with_units_by_block();
+    made.push(("optimistic, 2 threads, 3 prefetching".to_owned(), Box::new(executor)));
     made
 }
 
