@@ -28,6 +28,8 @@ pub mod conformance;
 pub mod digest;
 pub mod ethereum;
 pub mod executor;
+#[cfg(test)]
+mod listed;
 mod rewards;
 mod units;
 pub mod workload;
