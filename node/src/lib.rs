@@ -30,6 +30,7 @@ pub mod ethereum;
 pub mod executor;
 #[cfg(test)]
 mod listed;
+pub mod memory;
 mod rewards;
 mod units;
 pub mod workload;
