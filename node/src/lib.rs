@@ -25,6 +25,7 @@ pub mod chain;
 pub mod codec;
 pub mod compare;
 pub mod conformance;
+pub mod dag;
 pub mod digest;
 pub mod ethereum;
 pub mod executor;
