@@ -9,13 +9,14 @@ use std::time::Duration;
 use clap::Parser;
 use comfy_table::presets::ASCII_MARKDOWN;
 use comfy_table::{CellAlignment, Table};
+use weft_benches::allocator::{self, Allocator};
 use weft_benches::{WORKLOADS, block_sizes};
 use weft_node::compare::{Comparison, Plan, compare};
 use weft_node::executor::UNIT_LENGTH;
 use weft_node::workload::Workload;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: Allocator = allocator::ALLOCATOR;
 
 /// Measures sequential, batching and optimistic execution over all workloads.
 #[derive(Debug, Parser)]

@@ -1,22 +1,29 @@
 //! Measuring the executors side by side on one workload. Used by `weft compare` and by the benchmark report.
 //!
 //! The runs of all executors are interleaved, so that a slow moment of the machine hits all of them; the middle one of
-//! each counts. Every run must give the digest of the sequential one.
+//! each counts. Every run must give the digest of the sequential one. The first run of each is not timed: in it memory
+//! is counted, what an executor keeps for the next block included.
+//!
+//! Beside the speed-ups stands what could be had at most: by the longest chain of transactions of which each reads what
+//! the one before has written ([`CriticalPath`]).
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use weft_engine::{Config, Mode, WorkerPool};
+use weft_ledger::state::Key;
 use weft_ledger::wire::Era;
 use weft_ledger::{Hash, SignedTransaction};
 use weft_storage::{LatencyReader, MemoryStore, StateStore, StateWriter};
 
 use crate::chain::{Genesis, SnapshotReader};
+use crate::dag::{BlockAccess, CriticalPath, DagExecutor};
 use crate::executor::{
-    BatchingExecutor, BlockExecutor, BlockInput, Costs, ExecuteError, ExecutorSettings, OptimisticExecutor,
-    SequentialExecutor, SharedState,
+    BatchingExecutor, BlockExecutor, BlockInput, Costs, ExecuteError, ExecutedBlock, ExecutorSettings,
+    OptimisticExecutor, SequentialExecutor, SharedState,
 };
+use crate::memory;
 use crate::workload::{Workload, WorkloadBuilder};
 
 /// What to measure.
@@ -41,6 +48,20 @@ pub struct Plan {
     /// Threads that prefetch for the optimistic executors.
     pub prefetch: usize,
 }
+
+impl Plan {
+    /// How many executors are measured, each `repeat + 1` times.
+    #[must_use]
+    pub fn executors(&self) -> usize {
+        6 + usize::from(self.threads > 1) + usize::from(self.unit_length > 1)
+    }
+}
+
+/// Times that each transaction is timed for the critical path.
+const WEIGHED: usize = 3;
+
+/// Signatures that are timed: all take about as long.
+const SIGNATURES_TIMED: usize = 64;
 
 /// Why nothing was measured.
 #[derive(Debug, thiserror::Error)]
@@ -97,16 +118,21 @@ pub struct Figures {
     pub per_second: f64,
     /// How many times as fast as sequential; the median of the interleaved pairs.
     pub speed_up: f64,
+    /// The speed-up as a part of [`Comparison::bound`].
+    pub of_bound: f64,
     /// Cores busy on average.
     pub cores: f64,
     /// CPU time a transaction, in microseconds.
     pub core_micros: f64,
-    /// Executions a unit of speculation, which is one transaction where nothing else is said.
+    /// Executions a transaction. Where units of several are executed as one, those of the average unit.
     pub executions: f64,
-    /// Validations a unit; 0 where there are none.
+    /// Validations a unit of speculation, which is one transaction where nothing else is said; 0 where there are none.
     pub validations: f64,
-    /// Batches; 0 where there are none.
+    /// Batches or levels; 0 where there are none.
     pub batches: usize,
+    /// Bytes a transaction that were allocated at the peak of the first run, beyond those before it. None where the
+    /// program's allocator does not count ([`memory::Counting`]).
+    pub peak_bytes: Option<f64>,
 }
 
 /// The figures of a workload.
@@ -116,21 +142,62 @@ pub struct Comparison {
     pub workload: String,
     /// Transactions of the block.
     pub transactions: usize,
+    /// How many times as fast as sequential anything can be with as many threads: all work by the longest chain of
+    /// dependent transactions, and no more than the threads.
+    pub bound: f64,
     /// The digest on which all agree, in hex.
     pub digest: String,
     /// Sequential first.
     pub figures: Vec<Figures>,
 }
 
+impl Comparison {
+    /// Whether `executor` is one to measure against: it batches, or knows all dependencies beforehand.
+    #[must_use]
+    pub fn is_baseline(executor: &str) -> bool {
+        executor.starts_with("batching") || executor.starts_with("dag")
+    }
+
+    /// How many times as fast as each baseline the last executor is, *auto*, which is what `weft run` uses.
+    pub fn against_baselines(&self) -> impl Iterator<Item = (&str, f64)> {
+        let auto = self.figures.last().map_or(f64::NAN, |auto| auto.speed_up);
+        let baselines = self.figures.iter().filter(|figures| Self::is_baseline(&figures.executor));
+        baselines.map(move |baseline| (baseline.executor.as_str(), auto / baseline.speed_up))
+    }
+}
+
 struct Contender {
     label: String,
     executor: Box<dyn BlockExecutor>,
+    peak: Option<usize>,
     runs: Vec<Costs>,
 }
 
-fn contenders(plan: &Plan) -> Result<Vec<Contender>, CompareError> {
-    let settings = ExecutorSettings { ledger: plan.workload.ledger(), ..ExecutorSettings::default() };
-    let pool = Arc::new(WorkerPool::new(plan.threads));
+/// What the dag executor is called.
+const DAG: &str = "dag";
+
+/// The dag executor with what it is told of the one block that is measured.
+struct Told {
+    dag: DagExecutor,
+    access: BlockAccess<Key>,
+}
+
+impl BlockExecutor for Told {
+    fn name(&self) -> &'static str {
+        DAG
+    }
+
+    fn era(&self) -> Era {
+        self.dag.era()
+    }
+
+    fn execute(&self, block: &BlockInput, state: &SharedState) -> Result<ExecutedBlock, ExecuteError> {
+        self.dag.execute_declared(block, state, &self.access)
+    }
+}
+
+fn contenders(plan: &Plan, pool: &Arc<WorkerPool>, told: Told) -> Result<Vec<Contender>, CompareError> {
+    let settings = settings(plan);
     let optimistic = |threads, unit_length| {
         let config = Config {
             mode: Mode::Optimistic,
@@ -139,12 +206,13 @@ fn contenders(plan: &Plan) -> Result<Vec<Contender>, CompareError> {
             prefetch_threads: plan.prefetch,
             ..Config::default()
         };
-        Box::new(OptimisticExecutor::with_pool(config, settings, Arc::clone(&pool)))
+        Box::new(OptimisticExecutor::with_pool(config, settings, Arc::clone(pool)))
     };
     let mut contenders: Vec<(String, Box<dyn BlockExecutor>)> = vec![
         ("sequential".to_owned(), Box::new(SequentialExecutor::new(settings))),
         ("batching (published)".to_owned(), Box::new(BatchingExecutor::published(plan.threads, settings)?)),
-        ("batching (pooled)".to_owned(), Box::new(BatchingExecutor::pooled(plan.threads, settings, Arc::clone(&pool)))),
+        ("batching (pooled)".to_owned(), Box::new(BatchingExecutor::pooled(plan.threads, settings, Arc::clone(pool)))),
+        (DAG.to_owned(), Box::new(told)),
         ("optimistic, 1 thread".to_owned(), optimistic(1, 1)),
     ];
     if plan.threads > 1 {
@@ -162,10 +230,24 @@ fn contenders(plan: &Plan) -> Result<Vec<Contender>, CompareError> {
         prefetch_threads: plan.prefetch,
         ..Config::default()
     };
-    let auto = OptimisticExecutor::with_pool(auto, settings, Arc::clone(&pool)).with_units_by_block();
+    let auto = OptimisticExecutor::with_pool(auto, settings, Arc::clone(pool)).with_units_by_block();
     contenders.push((format!("auto, {} threads", plan.threads), Box::new(auto)));
-    let contender = |(label, executor)| Contender { label, executor, runs: Vec::new() };
+    let contender = |(label, executor)| Contender { label, executor, peak: None, runs: Vec::new() };
     Ok(contenders.into_iter().map(contender).collect())
+}
+
+fn settings(plan: &Plan) -> ExecutorSettings {
+    ExecutorSettings { ledger: plan.workload.ledger(), ..ExecutorSettings::default() }
+}
+
+/// What checking all signatures of a block takes on one core.
+fn signature_time(transactions: &[SignedTransaction]) -> Duration {
+    let sample = &transactions[..transactions.len().min(SIGNATURES_TIMED)];
+    let start = Instant::now();
+    for transaction in sample {
+        std::hint::black_box(transaction.verify_signature());
+    }
+    start.elapsed().mul_f64(transactions.len() as f64 / sample.len().max(1) as f64)
 }
 
 /// Measures all executors on one workload.
@@ -190,17 +272,31 @@ pub fn compare(plan: &Plan, mut progress: impl FnMut(&str)) -> Result<Comparison
         parent_digest: Hash([0; 32]),
     };
 
-    let mut contenders = contenders(plan)?;
+    let pool = Arc::new(WorkerPool::new(plan.threads));
+    let dag = DagExecutor::new(plan.threads, settings(plan), Arc::clone(&pool));
+    let failed = |source| CompareError::Execute { workload: workload.clone(), executor: DAG, source };
+    let access = dag.declare(&input(), &state).map_err(failed)?;
+    let path: CriticalPath = dag.critical_path(&input(), &state, &access, WEIGHED).map_err(failed)?;
+    let signatures = if plan.signed { signature_time(&input().transactions) } else { Duration::ZERO };
+    let bound = path.bound(plan.threads, signatures);
+
+    let mut contenders = contenders(plan, &pool, Told { dag, access })?;
     let mut expected = None;
     for round in 0..=plan.repeat {
         for contender in &mut contenders {
             progress(&contender.label);
             let executor = contender.executor.name();
-            let executed = contender.executor.execute(&input(), &state).map_err(|source| CompareError::Execute {
-                workload: workload.clone(),
-                executor,
-                source,
-            })?;
+            let input = input();
+            let execute = || contender.executor.execute(&input, &state);
+            let executed = if round == 0 {
+                let (executed, peak) = memory::peak(execute);
+                contender.peak = peak;
+                executed
+            } else {
+                execute()
+            };
+            let failed = |source| CompareError::Execute { workload: workload.clone(), executor, source };
+            let executed = executed.map_err(failed)?;
             if let Some((transaction, error)) = executed.rejection() {
                 return Err(CompareError::Rejected { workload, transaction, error });
             }
@@ -214,10 +310,10 @@ pub fn compare(plan: &Plan, mut progress: impl FnMut(&str)) -> Result<Comparison
         }
     }
     let sequential: Vec<f64> = contenders[0].runs.iter().map(seconds).collect();
-    let count = plan.transactions.max(1) as f64;
-    let figures = contenders.into_iter().map(|contender| figures(contender, &sequential, count)).collect();
+    let block = Block { transactions: plan.transactions.max(1) as f64, bound, sequential };
+    let figures = contenders.into_iter().flat_map(|contender| block.figures(contender)).collect();
     let digest = expected.map_or_else(String::new, |digest| digest.to_string());
-    Ok(Comparison { workload, transactions: plan.transactions, digest, figures })
+    Ok(Comparison { workload, transactions: plan.transactions, bound, digest, figures })
 }
 
 /// What counts of a run.
@@ -233,21 +329,48 @@ fn unchecked(transactions: &[SignedTransaction], era: Era) -> Arc<[SignedTransac
     transactions.iter().map(decode).collect()
 }
 
-fn figures(contender: Contender, sequential: &[f64], count: f64) -> Figures {
-    let runs = contender.runs;
-    let of = |figure: &dyn Fn(&Costs) -> f64| median(runs.iter().map(figure).collect());
-    let middle = of(&seconds);
-    let pairs = runs.iter().zip(sequential).map(|(run, alone)| alone / seconds(run));
-    Figures {
-        executor: contender.label,
-        milliseconds: middle * 1e3,
-        per_second: count / middle,
-        speed_up: median(pairs.collect()),
-        cores: of(&|run| run.cpu.as_secs_f64() / seconds(run)),
-        core_micros: of(&|run| run.cpu.as_secs_f64() * 1e6 / count),
-        executions: of(&|run| run.metrics.executions_per_unit()),
-        validations: of(&|run| run.metrics.validations_per_unit()),
-        batches: runs.first().map_or(0, |run| run.batches),
+/// What the figures of all executors are set beside.
+struct Block {
+    transactions: f64,
+    bound: f64,
+    /// Seconds of the sequential runs.
+    sequential: Vec<f64>,
+}
+
+impl Block {
+    /// An executor's figures; where it has analysed the block beforehand, also those without that.
+    fn figures(&self, contender: Contender) -> Vec<Figures> {
+        let Contender { label, executor, peak, mut runs } = contender;
+        let mut figures = vec![self.figures_of(label, peak, &runs)];
+        if executor.name() == DAG {
+            for run in &mut runs {
+                // One thread does it while the others sleep.
+                run.execution = run.execution.saturating_sub(run.analysis);
+                run.cpu = run.cpu.saturating_sub(run.analysis);
+            }
+            figures.push(self.figures_of(format!("{}, analysis free", figures[0].executor), peak, &runs));
+        }
+        figures
+    }
+
+    fn figures_of(&self, executor: String, peak: Option<usize>, runs: &[Costs]) -> Figures {
+        let of = |figure: &dyn Fn(&Costs) -> f64| median(runs.iter().map(figure).collect());
+        let middle = of(&seconds);
+        let pairs = runs.iter().zip(&self.sequential).map(|(run, alone)| alone / seconds(run));
+        let speed_up = median(pairs.collect());
+        Figures {
+            executor,
+            milliseconds: middle * 1e3,
+            per_second: self.transactions / middle,
+            speed_up,
+            of_bound: speed_up / self.bound,
+            cores: of(&|run| run.cpu.as_secs_f64() / seconds(run)),
+            core_micros: of(&|run| run.cpu.as_secs_f64() * 1e6 / self.transactions),
+            executions: of(&|run| run.metrics.executions_per_unit()),
+            validations: of(&|run| run.metrics.validations_per_unit()),
+            batches: runs.first().map_or(0, |run| run.batches),
+            peak_bytes: peak.map(|bytes| bytes as f64 / self.transactions),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a node calls: a block in; per transaction results, the change set, fees, burned supply and digest out. Three
-//! implementations with one result: [`SequentialExecutor`], [`BatchingExecutor`] and [`OptimisticExecutor`].
+//! implementations with one result: [`SequentialExecutor`], [`BatchingExecutor`] and [`OptimisticExecutor`]; and a fourth
+//! for measuring against, [`DagExecutor`](crate::dag::DagExecutor), which knows more than a node can.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -95,7 +96,10 @@ pub struct Costs {
     pub execution: Duration,
     /// CPU time of the process for both, whoever spent it.
     pub cpu: Duration,
-    /// Batches, where the executor makes some.
+    /// What of the execution was finding out which transactions depend on which, before any was executed. Zero where
+    /// the executor does not, or not as a step of its own.
+    pub analysis: Duration,
+    /// Batches or levels, where the executor makes some.
     pub batches: usize,
     /// The engine's own metrics. For batching only the number of executions is known.
     pub metrics: Metrics<Key>,
@@ -144,6 +148,14 @@ pub enum ExecuteError {
     /// The end of the block failed.
     #[error("at the end of the block: {0}")]
     Finish(#[from] FinishError<StorageError>),
+    /// A transaction does something else than was declared for it ([`DagExecutor::execute_declared`]).
+    ///
+    /// [`DagExecutor::execute_declared`]: crate::dag::DagExecutor::execute_declared
+    #[error("transaction {transaction} does not do what was declared for it")]
+    Undeclared {
+        /// Its index in the block.
+        transaction: usize,
+    },
 }
 
 /// Executes TOS blocks. A node holds one of these and does not care which.
@@ -199,7 +211,7 @@ pub fn check_signatures(pool: &WorkerPool, threads: usize, transactions: &[Signe
 }
 
 /// Wall-clock and process CPU time since its start.
-struct Stopwatch {
+pub(crate) struct Stopwatch {
     wall: Instant,
     cpu: Duration,
     /// What of the time went to the signatures.
@@ -213,24 +225,24 @@ fn process_cpu_time() -> Duration {
 }
 
 impl Stopwatch {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self { wall: Instant::now(), cpu: process_cpu_time(), signatures: Duration::ZERO }
     }
 
     /// The signatures are checked.
-    fn signatures_end(&mut self) {
+    pub(crate) fn signatures_end(&mut self) {
         self.signatures = self.wall.elapsed();
     }
 
-    fn costs(&self, batches: usize, metrics: Metrics<Key>) -> Costs {
+    pub(crate) fn costs(&self, batches: usize, metrics: Metrics<Key>) -> Costs {
         let cpu = process_cpu_time().saturating_sub(self.cpu);
         let execution = self.wall.elapsed().saturating_sub(self.signatures);
-        Costs { signatures: self.signatures, execution, cpu, batches, metrics }
+        Costs { signatures: self.signatures, execution, cpu, analysis: Duration::ZERO, batches, metrics }
     }
 }
 
 /// Runs `run` on the state as the configured credit visibility and the reward want it.
-fn on_visible_state<T>(
+pub(crate) fn on_visible_state<T>(
     settings: &ExecutorSettings,
     block: &BlockInput,
     state: &SharedState,
@@ -241,7 +253,7 @@ fn on_visible_state<T>(
 }
 
 /// The common end of all executors: rewards, deferred credits, height and time, totals and digest.
-fn complete(
+pub(crate) fn complete(
     settings: &ExecutorSettings,
     block: &BlockInput,
     base: &BlockBase,

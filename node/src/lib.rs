@@ -25,9 +25,13 @@ pub mod chain;
 pub mod codec;
 pub mod compare;
 pub mod conformance;
+pub mod dag;
 pub mod digest;
 pub mod ethereum;
 pub mod executor;
+#[cfg(test)]
+mod listed;
+pub mod memory;
 mod rewards;
 pub mod simulate;
 mod units;

@@ -6,9 +6,12 @@ mod cli;
 
 use std::process::ExitCode;
 
-/// Measured against the system's and jemalloc's: see the README's section on allocators.
+use mimalloc::MiMalloc;
+use weft_node::memory::Counting;
+
+/// Measured against the system's and jemalloc's: see the README's section on allocators. `weft compare` counts with it.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: Counting<MiMalloc> = Counting(MiMalloc);
 
 fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_env("WEFT_LOG")

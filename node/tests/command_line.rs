@@ -374,7 +374,7 @@ fn compare_gives_the_figures_of_every_executor() {
     let json = weft(folder.path(), &[&arguments[..], &["--json"]].concat()).json();
     assert_eq!((&json[0]["workload"], &json[1]["workload"]), (&"p2p-10".into(), &"one-sender".into()));
     let figures = json[0]["figures"].as_array().unwrap();
-    assert_eq!(figures.len(), 7);
+    assert_eq!(figures.len(), 9);
     assert_eq!(figures[0]["executor"], "sequential");
     assert_eq!((&figures[0]["speed_up"], &figures[0]["executions"]), (&1.0.into(), &1.0.into()));
     // A pure chain leaves nothing to put in a batch.

@@ -26,7 +26,7 @@ fn compare_takes_contracts_and_all_types() {
         let json = weft(folder.path(), &[&["compare"], &workloads[..], &arguments, signed].concat()).json();
         for (at, workload) in workloads.iter().enumerate() {
             assert_eq!((&json[at]["workload"], &json[at]["transactions"]), (&Json::from(*workload), &40.into()));
-            assert_eq!(json[at]["figures"].as_array().unwrap().len(), 7);
+            assert_eq!(json[at]["figures"].as_array().unwrap().len(), 9);
         }
     }
     // Fewer transactions where they take longer.

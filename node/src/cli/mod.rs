@@ -8,6 +8,7 @@ mod fetch;
 mod generate;
 mod genesis;
 mod names;
+mod plot;
 mod replay;
 mod replay_report;
 mod rewards;
@@ -45,7 +46,7 @@ enum Command {
     Generate(generate::Arguments),
     /// Runs TOS conformance vectors through the parallel path
     Conformance(conformance::Arguments),
-    /// Measures sequential, batching and optimistic execution side by side
+    /// Measures sequential, batching, dag and optimistic execution side by side
     Compare(compare::Arguments),
     /// Writes files of Ethereum blocks, with all that their execution reads, from a JSON-RPC node
     #[cfg(feature = "fetch")]

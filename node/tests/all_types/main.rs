@@ -16,6 +16,7 @@ use proptest::prelude::*;
 use weft_engine::{BlockPolicy, Config, Mode, OnRejected};
 use weft_ledger::SignedTransaction;
 use weft_ledger::rules::{BlockContext, ContractIds, CreditVisibility, LedgerConfig, RewardOrder};
+use weft_node::dag::DagExecutor;
 use weft_node::executor::{
     BatchingExecutor, BlockExecutor, ExecutorSettings, OptimisticExecutor, SequentialExecutor, SharedState,
 };
@@ -64,6 +65,7 @@ fn others(settings: ExecutorSettings) -> Vec<Contender> {
     let mut made: Vec<Contender> = vec![
         ("batching (published)".to_owned(), Box::new(published)),
         ("batching (pooled)".to_owned(), Box::new(pooled)),
+        ("dag".to_owned(), Box::new(DagExecutor::new(4, settings, Arc::clone(pool)))),
     ];
     for (threads, unit_length) in [1, 2, 4, 8].into_iter().flat_map(|threads| [1, 3, 8].map(|unit| (threads, unit))) {
         let config = Config { mode: Mode::Optimistic, max_parallel_threads: threads, unit_length, ..Config::default() };

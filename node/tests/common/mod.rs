@@ -16,6 +16,7 @@ use weft_ledger::rules::{BlockContext, BlockTotals, CreditVisibility, LedgerConf
 use weft_ledger::state::{Account, Counter, Key, Value, apply_changes};
 use weft_ledger::wire::{BurnPayload, EnergyPayload, FeeType, MultisigPayload, Payload, Transaction, Transfer};
 use weft_ledger::{Address, Hash, SignedTransaction, TosError};
+use weft_node::dag::DagExecutor;
 use weft_node::executor::{
     BatchingExecutor, BlockExecutor, BlockInput, Changes, ExecutedBlock, ExecutorSettings, OptimisticExecutor,
     SequentialExecutor, SharedState, TransactionResult,
@@ -234,6 +235,8 @@ fn make(settings: ExecutorSettings) -> Vec<Contender> {
         let pooled = BatchingExecutor::pooled(threads, settings, Arc::clone(pool));
         made.push((format!("batching (published), {threads} threads"), Box::new(published)));
         made.push((format!("batching (pooled), {threads} threads"), Box::new(pooled)));
+        let dag = DagExecutor::new(threads, settings, Arc::clone(pool));
+        made.push((format!("dag, {threads} threads"), Box::new(dag)));
     }
     for (threads, unit_length) in THREADS.iter().flat_map(|threads| UNITS.iter().map(move |units| (*threads, *units))) {
         let config = Config { mode: Mode::Optimistic, max_parallel_threads: threads, unit_length, ..Config::default() };
