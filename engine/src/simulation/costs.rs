@@ -51,7 +51,7 @@ impl Default for Costs {
             step: nanoseconds(15),
             unit: nanoseconds(80),
             read: nanoseconds(60),
-            locate: nanoseconds(170),
+            locate: nanoseconds(200),
             write: nanoseconds(30),
             validate: nanoseconds(10),
             commit: nanoseconds(30),
