@@ -2,10 +2,15 @@
 //!
 //! `cargo run --release -p weft-benches --bin report` measures all of them side by side and prints one table;
 //! `cargo bench -p weft-benches` runs criterion over the same executors, for comparing two versions of the code.
+//! `--bin cost` measures what the engine adds to a transaction of any cost, and `benches/count-instructions` compares the
+//! instructions of a transaction with those that were accepted.
 
 pub mod allocator;
 pub mod ethereum;
+pub mod instructions;
 pub mod storage;
+pub mod synthetic;
+mod timing;
 
 pub use weft_node::workload::REPORTED as WORKLOADS;
 

@@ -4,9 +4,6 @@
 //! the changes of the block in memory: lean's are what the journal holds, weft's are sorted and only what differs. Their
 //! runs alternate, so that a slow moment of the machine hits both.
 
-use std::time::{Duration, Instant};
-
-use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 use weft_engine::{Config, Mode};
 use weft_evm::ParallelEvm;
@@ -15,6 +12,7 @@ use weft_node::compare::median;
 use super::Block;
 use super::weft::{Database, ExecuteError, Weft, lean, lean_diff};
 use crate::allocator;
+use crate::timing::{Cost, timed};
 
 /// How to measure.
 #[derive(Debug, Clone)]
@@ -88,24 +86,6 @@ pub struct Figures {
     pub executions: f64,
 }
 
-/// One run's cost.
-#[derive(Debug, Clone, Copy)]
-struct Cost {
-    wall: Duration,
-    cpu: Duration,
-}
-
-fn timed<T>(work: impl FnOnce() -> T) -> (T, Cost) {
-    let process = || {
-        let now = clock_gettime(ClockId::ProcessCPUTime);
-        Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
-    };
-    let (cpu, wall) = (process(), Instant::now());
-    let result = work();
-    let wall = wall.elapsed();
-    (result, Cost { wall, cpu: process().saturating_sub(cpu) })
-}
-
 /// Measures one block.
 ///
 /// # Errors
@@ -137,15 +117,14 @@ pub fn measure<DB: Database>(block: &Block<DB>, plan: &Plan) -> Result<Figures, 
         }
     }
     let count = block.transactions.len().max(1) as f64;
-    let seconds = |cost: &Cost| cost.wall.as_secs_f64().max(f64::EPSILON);
     let ratios: Vec<f64> =
-        lean_costs.iter().zip(&weft_costs).map(|(lean, weft)| seconds(lean) / seconds(weft)).collect();
+        lean_costs.iter().zip(&weft_costs).map(|(lean, weft)| lean.seconds() / weft.seconds()).collect();
     let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
     let greatest = ratios.iter().copied().fold(0.0, f64::max);
     let side = |costs: &[Cost], peak_bytes| Side {
-        milliseconds: median(costs.iter().map(seconds).collect()) * 1e3,
+        milliseconds: median(costs.iter().map(Cost::seconds).collect()) * 1e3,
         core_micros: median(costs.iter().map(|cost| cost.cpu.as_secs_f64()).collect()) * 1e6 / count,
-        cores: median(costs.iter().map(|cost| cost.cpu.as_secs_f64() / seconds(cost)).collect()),
+        cores: median(costs.iter().map(Cost::cores).collect()),
         peak_bytes,
     };
     Ok(Figures {
