@@ -65,6 +65,8 @@ enum Path {
 const BLOCK_MICROS: f64 = 50_000.0;
 /// Fewer transactions are no block to measure on.
 const FEWEST: usize = 1000;
+/// Fewer cores than this share of the threads are too few to measure on.
+const ENOUGH_CORES: f64 = 0.9;
 /// Tiny blocks are measured so many microseconds at a time.
 const TINY_MICROS: f64 = 3000.0;
 /// What a tiny block's transaction takes beside its work, about, in microseconds: it only decides how many are measured
@@ -105,7 +107,11 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let by_work = |pattern| work.iter().map(move |&work_micros| full(pattern, work_micros));
 
     let independent = section("independent", by_work(Pattern::Independent), &plan)?;
-    let crossings = crossings(&independent, &plan);
+    let is_known = !independent.iter().any(|measured| is_disturbed(measured, &plan));
+    let crossings = if is_known { crossings(&independent, &plan) } else { Vec::new() };
+    if !is_known {
+        println!("break-even: unknown, because there were fewer cores than threads");
+    }
     for (contender, crossing) in &crossings {
         println!("break-even, {contender}: {}", sentence(crossing));
     }
@@ -132,6 +138,15 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         })
     });
     let tiny = section("tiny blocks, independent", tiny, &plan)?;
+    let all = || [&independent, &chain, &hot, &tiny].into_iter().flatten();
+    let disturbed = all().filter(|measured| is_disturbed(measured, &plan)).count();
+    if disturbed > 0 {
+        println!(
+            "\n{disturbed} of {} rows were measured with fewer cores than threads (cores given): something else was \
+             running, and their speed-ups are too low",
+            all().count()
+        );
+    }
 
     if let Some(path) = &arguments.json {
         let break_even: Vec<_> = crossings
@@ -199,6 +214,12 @@ fn section(title: &str, cases: impl IntoIterator<Item = Case>, plan: &Plan) -> R
     Ok(measured)
 }
 
+/// Whether something else was running on the cores.
+fn is_disturbed(measured: &Measurement, plan: &Plan) -> bool {
+    let threads = plan.contenders.iter().map(|contender| contender.threads).max().unwrap_or(1);
+    measured.cores_given < ENOUGH_CORES * threads as f64
+}
+
 /// From which cost on each contender with several threads is faster.
 fn crossings(measured: &[Measurement], plan: &Plan) -> Vec<(String, BreakEven)> {
     let contenders = plan.contenders.iter().enumerate();
@@ -234,17 +255,18 @@ fn table(measured: &[Measurement], plan: &Plan) -> Table {
     let is_alone = |contender: &Contender| contender.mode == Mode::Optimistic && contender.threads == 1;
     let (alone, others): (Vec<_>, Vec<_>) =
         plan.contenders.iter().enumerate().partition(|(_, contender)| is_alone(contender));
-    let mut header = ["pattern", "work µs", "txs", "sequential µs/tx"].map(String::from).to_vec();
+    let mut header = ["pattern", "work µs", "txs", "cores given", "sequential µs/tx"].map(String::from).to_vec();
     header.extend(alone.iter().map(|(_, contender)| format!("core-ns/tx added, {}", contender.name())));
     for figure in ["×", "executions/tx,", "cores,"] {
         header.extend(others.iter().map(|(_, contender)| format!("{figure} {}", contender.name())));
     }
     table.set_header(header);
-    for Measurement { case, sequential_micros, figures } in measured {
+    for Measurement { case, sequential_micros, cores_given, figures } in measured {
         let mut row = vec![
             case.pattern.to_string(),
             case.work_micros.to_string(),
             case.transactions.to_string(),
+            format!("{cores_given:.2}"),
             format!("{sequential_micros:.3}"),
         ];
         row.extend(alone.iter().map(|&(at, _)| format!("{:.0}", figures[at].added_core_nanos)));

@@ -4,6 +4,7 @@
 //! and what is compared is always two runs of one round. Every run must give the outcomes and the changes of a
 //! sequential execution. Engines are kept between the runs, as a node keeps them.
 
+use std::hint::black_box;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -13,7 +14,7 @@ use weft_node::compare::median;
 use super::break_even::Point;
 use super::pattern::{Block, Pattern};
 use super::vm::{Base, Synthetic};
-use super::work::Calibration;
+use super::work::{Calibration, spin};
 use crate::timing::{Cost, timed};
 
 /// How to measure.
@@ -164,6 +165,9 @@ pub struct Measurement {
     pub case: Case,
     /// Wall-clock time of a transaction in sequential execution, in microseconds: median of all runs.
     pub sequential_micros: f64,
+    /// Cores that threads which only compute, as many as the contenders have at most, had for themselves meanwhile. Where
+    /// there are fewer than threads, something else was running, and no speed-up of several threads means anything.
+    pub cores_given: f64,
     /// One for each contender of the plan, in its order.
     pub figures: Vec<Figures>,
 }
@@ -175,6 +179,18 @@ impl Measurement {
         let speed_up = self.figures.get(at)?.speed_up;
         Some(Point { work_micros: self.case.work_micros, sequential_micros: self.sequential_micros, speed_up })
     }
+}
+
+/// Work of one look at how many cores there are, in microseconds.
+const LOOK_MICROS: f64 = 1000.0;
+
+/// Cores that all workers of `pool` together get, if they do nothing but compute.
+fn cores_given(pool: &WorkerPool, calibration: &Calibration) -> f64 {
+    let steps = calibration.steps(LOOK_MICROS);
+    let work = |worker| {
+        black_box(spin(black_box(worker as u64), steps));
+    };
+    timed(|| pool.run(pool.workers(), work)).1.cores()
 }
 
 /// One engine and what it took.
@@ -239,8 +255,10 @@ pub fn measure(case: &Case, plan: &Plan) -> Result<Measurement, MeasureError> {
     let mut runners: Vec<Runner> =
         std::iter::once(&sequential).chain(&plan.contenders).map(|contender| Runner::new(contender, &pool)).collect();
     let mut expected = None;
+    let mut given = Vec::new();
     for round in 0..=plan.repeat.max(1) {
         let count = runners.len();
+        given.push(cores_given(&pool, &plan.calibration));
         for turn in 0..count {
             // Who is first changes from round to round. In the unmeasured one it is sequential execution, which gives
             // what all others must give.
@@ -272,6 +290,7 @@ pub fn measure(case: &Case, plan: &Plan) -> Result<Measurement, MeasureError> {
     Ok(Measurement {
         case: *case,
         sequential_micros: median(sequential.iter().map(Cost::seconds).collect()) * 1e6 / transactions,
+        cores_given: median(given),
         figures: contenders.iter().map(|runner| figures(runner, sequential, transactions)).collect(),
     })
 }
@@ -329,6 +348,7 @@ mod tests {
                 let case = Case { pattern, work_micros: 1.0, transactions, blocks };
                 let measured = measure(&case, &plan).unwrap_or_else(|error| panic!("{error}"));
                 assert_eq!(measured.figures.len(), 5);
+                assert!(measured.cores_given > 0.0);
                 // Sequential execution and one thread never execute anything twice.
                 let executions = |at: usize| measured.figures[at].executions;
                 assert_eq!((executions(0), executions(1)), (1.0, 1.0), "{pattern}");
