@@ -95,8 +95,13 @@ impl Watch {
         }
         let useful = self.useful + self.prefetched.take();
         self.has_proved = useful * 100 >= passed * self.worthwhile_percent;
-        (self.begun, self.units, self.useful) = (None, 0, Duration::ZERO);
+        self.begin_window();
         self.has_proved
+    }
+
+    /// Forgets what it has seen since its last verdict.
+    pub(crate) fn begin_window(&mut self) {
+        (self.begun, self.units, self.useful) = (None, 0, Duration::ZERO);
     }
 }
 

@@ -21,6 +21,7 @@ use crate::overlay::Overlay;
 use crate::progress::Progress;
 use crate::rare::WrittenKinds;
 use crate::record::{self, Record, WriteRecord};
+use crate::sizing::{Committed, Sizing};
 use crate::view::{CallCount, MemoryView};
 use crate::vm::{Outcome, StopReason, Touch, Verdict, Vm};
 
@@ -95,11 +96,15 @@ pub(crate) struct Commit<V: Vm, F> {
     pub(crate) watch: Option<Watch>,
     /// It is not: the block is to be gone on with otherwise, after the last committed unit.
     pub(crate) has_given_up: bool,
+    /// Chooses the length of units, where there is a choice.
+    pub(crate) sizing: Option<Sizing>,
+    /// From the last committed unit on units are to have this length.
+    pub(crate) next_length: Option<usize>,
     overlay: Overlay<V::Value>,
 }
 
 impl<V: Vm, F> Commit<V, F> {
-    pub(crate) fn new(progress: Progress<V, F>, watch: Option<Watch>) -> Self {
+    pub(crate) fn new(progress: Progress<V, F>, watch: Option<Watch>, sizing: Option<Sizing>) -> Self {
         Self {
             progress,
             error: None,
@@ -108,6 +113,8 @@ impl<V: Vm, F> Commit<V, F> {
             frontier_executions: 0,
             watch,
             has_given_up: false,
+            sizing,
+            next_length: None,
             overlay: Overlay::new(),
         }
     }
@@ -131,6 +138,8 @@ pub(crate) struct BlockRun<'b, V: Vm, R, F> {
     pub(crate) transactions: &'b [V::Transaction],
     /// The transaction that the first unit begins with.
     pub(crate) first: usize,
+    /// The number of the first unit in the memory: the units of the block's earlier stretches come before it.
+    pub(crate) first_position: u32,
     pub(crate) unit_length: usize,
     pub(crate) policy: BlockPolicy,
     /// Whether to measure how long the executions take.
@@ -189,6 +198,11 @@ where
         counts
     }
 
+    /// The number of a unit in the memory.
+    fn position(&self, unit: u32) -> u32 {
+        self.first_position + unit
+    }
+
     pub(crate) fn range(&self, unit: u32) -> Range<usize> {
         let start = self.first + unit as usize * self.unit_length;
         start..(start + self.unit_length).min(self.transactions.len())
@@ -225,6 +239,7 @@ where
             && let Ok(Some(on)) = catch_unwind(AssertUnwindSafe(|| self.announce(execution.unit(), overlay)))
         {
             counts.suspend();
+            self.note_disturbance(execution.unit());
             return ControlFlow::Break(self.scheduler.suspend(execution, on));
         }
         ControlFlow::Continue(execution)
@@ -246,12 +261,13 @@ where
         let end = match self.run(unit, overlay, Admission::without_gas_limit(self.policy), false) {
             UnitEnd::Outcomes(outcomes) => record::Execution::Outcomes(outcomes),
             UnitEnd::Stopped { transaction, reason: StopReason::Estimate(on) } => {
-                if on < committed {
+                let Some(on) = on.checked_sub(self.first_position).filter(|on| *on >= committed) else {
                     // A committed unit has left an estimate behind: who waits for it waits for ever.
                     self.fail(BlockError::Inconsistent { transaction });
                     return ControlFlow::Break(Some(execution));
-                }
+                };
                 counts.suspend();
+                self.note_disturbance(unit);
                 return ControlFlow::Break(self.scheduler.suspend(execution, on));
             }
             UnitEnd::Stopped { reason: StopReason::Halted, .. } => return ControlFlow::Break(Some(execution)),
@@ -278,11 +294,20 @@ where
         let with_writes = matches!(end, record::Execution::Outcomes(_));
         record.execution = end;
         record.on_final_values = on_final_values;
+        record.was_disturbed |= execution.incarnation() > 0;
         record.took = begun.map_or(Duration::ZERO, |begun| begun.elapsed());
+        let position = self.position(unit);
         let changed =
-            record.publish(self.memory, self.written_kinds, unit, execution.incarnation(), overlay, with_writes);
+            record.publish(self.memory, self.written_kinds, position, execution.incarnation(), overlay, with_writes);
         drop(record);
         (execution, changed)
+    }
+
+    /// The unit has to wait for another one. Of interest to whoever chooses the length of units.
+    fn note_disturbance(&self, unit: u32) {
+        if self.is_watched {
+            self.records[unit as usize].lock().was_disturbed = true;
+        }
     }
 
     /// What a worker does first: its own unit again, or a unit that was woken and handed to it.
@@ -307,7 +332,7 @@ where
             self.vm.footprint(transaction, &mut |key, touch| {
                 let hash = self.memory.hash(&key);
                 let location = self.memory.intern_hashed(hash, &key, &mut overlay.reserve);
-                let announced = self.memory.announce(location, unit);
+                let announced = self.memory.announce(location, self.position(unit));
                 if announced.is_new {
                     let record = record.get_or_insert_with(|| self.records[unit as usize].lock());
                     record.writes.push(WriteRecord { location, is_delta: false });
@@ -315,7 +340,9 @@ where
                     // Woken by its dependency the unit comes here again and finds its own announcements: it does not
                     // wait then.
                     if touch == Touch::Write {
-                        wait_for = wait_for.max(announced.below);
+                        // Units of earlier stretches are committed: they announce nothing.
+                        let below = announced.below.and_then(|below| below.checked_sub(self.first_position));
+                        wait_for = wait_for.max(below);
                     }
                 }
             });
@@ -344,6 +371,7 @@ where
                 scheduler: self.scheduler,
                 overlay: &mut *overlay,
                 unit,
+                position: self.position(unit),
                 concrete,
                 takes_turns: self.takes_turns && !concrete,
                 is_later_in_unit: !outcomes.is_empty(),
@@ -400,7 +428,7 @@ where
         counts.validations += 1;
         let unit = validation.unit();
         let skipped = Canary::SkipValidation.sings() && counts.validations.is_multiple_of(3);
-        skipped || self.records[unit as usize].lock().is_current(self.memory, self.written_kinds, unit)
+        skipped || self.records[unit as usize].lock().is_current(self.memory, self.written_kinds, self.position(unit))
     }
 
     /// Settles a validation by what came of the comparison.
@@ -420,7 +448,7 @@ where
             return Checked::Settled;
         }
         for write in &record.writes {
-            self.memory.mark_estimate(write.location, unit);
+            self.memory.mark_estimate(write.location, self.position(unit));
         }
         drop(record);
         Checked::Again(self.scheduler.finish_abort(abort))
@@ -472,12 +500,21 @@ where
                 Admitted::No => {
                     commit.progress.end = BlockEnd::GasLimit { transaction };
                     // The transactions before it in the unit count.
-                    commit.units = unit + u32::from(offset > 0);
+                    commit.units = self.position(unit) + u32::from(offset > 0);
                     return Ok(ControlFlow::Break(()));
                 }
             }
         }
-        commit.units = unit + 1;
+        commit.units = self.position(unit) + 1;
+        let committed =
+            Committed { transactions: self.range(unit).len(), took: record.took, was_disturbed: record.was_disturbed };
+        if let Some(length) = commit.sizing.as_mut().and_then(|sizing| sizing.committed(committed)) {
+            commit.next_length = Some(length);
+            if let Some(watch) = &mut commit.watch {
+                watch.begin_window();
+            }
+            return Ok(ControlFlow::Break(()));
+        }
         if commit.watch.as_mut().is_some_and(|watch| !watch.is_worth_it(record.took)) {
             commit.has_given_up = true;
             return Ok(ControlFlow::Break(()));
@@ -490,7 +527,7 @@ where
         for write in writes.iter().filter(|write| write.is_delta) {
             let resolved = self
                 .memory
-                .materialise(write.location, unit, |key| self.reader.read(key))
+                .materialise(write.location, self.position(unit), |key| self.reader.read(key))
                 .map_err(|source| BlockError::Storage { transaction: self.range(unit).start, source })?;
             commit.deltas_resolved += 1;
             if resolved.is_err() && !Canary::TrustDeltas.sings() {
@@ -522,7 +559,8 @@ where
             UnitEnd::Forged { transaction } => return Err(BlockError::Stopped { transaction }),
         };
         record.execution = record::Execution::Outcomes(outcomes);
-        if record.publish(self.memory, self.written_kinds, unit, AT_FRONTIER, &mut commit.overlay, true) {
+        if record.publish(self.memory, self.written_kinds, self.position(unit), AT_FRONTIER, &mut commit.overlay, true)
+        {
             self.scheduler.rewind_above(unit);
         }
         Ok(())

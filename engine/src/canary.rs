@@ -19,6 +19,8 @@ pub(crate) enum Canary {
     ForgetfulTakeOver,
     /// A key of a kind that is hardly ever written is published without a mark.
     UnmarkedKind,
+    /// What has run ahead of the end of a stretch stays in the memory.
+    KeepUncommitted,
 }
 
 impl Canary {

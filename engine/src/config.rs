@@ -29,6 +29,9 @@ pub struct Config {
     /// Consecutive transactions that are scheduled, validated and committed as one unit. 1 suits expensive
     /// transactions and hot keys; longer units make cheap transactions cheaper. Results never depend on it.
     pub unit_length: usize,
+    /// Units may grow up to so many transactions while a block runs, where transactions are cheap and do not conflict;
+    /// they begin with `unit_length` and never get shorter. No more than that: they keep their length.
+    pub longest_unit: usize,
     /// Units after which [`Mode::Auto`] looks whether executing in parallel is worth it, again and again; short blocks
     /// are judged earlier.
     pub trial_units: u32,
@@ -60,6 +63,7 @@ impl Default for Config {
             min_transactions_for_parallel: 8,
             mode: Mode::Auto,
             unit_length: 1,
+            longest_unit: 1,
             trial_units: 64,
             trial_time: Duration::ZERO,
             worthwhile_percent: 125,

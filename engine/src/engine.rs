@@ -11,6 +11,7 @@ use weft_storage::StateReader;
 use crate::adaptive::{self, Trials, Watch};
 use crate::admission::BlockEnd;
 use crate::block::{BlockRun, Commit, UnitRecord};
+use crate::canary::Canary;
 use crate::config::{BlockPolicy, Config, Mode};
 use crate::error::BlockError;
 use crate::metrics::{Counts, Metrics, Stopwatch};
@@ -20,6 +21,7 @@ use crate::progress::Progress;
 use crate::rare::{Kinds, WrittenKinds};
 use crate::record::Record;
 use crate::sequential;
+use crate::sizing::Sizing;
 use crate::vm::{Outcome, Vm};
 
 /// The changes of a block, in ascending order of keys unless the configuration wants none; `None` is a removal.
@@ -91,6 +93,31 @@ struct Scratch<V: Vm> {
     records: Vec<UnitRecord<V>>,
     /// One a worker; padded, because each is written all the time by its own worker.
     overlays: Vec<CachePadded<Mutex<Overlay<V::Value>>>>,
+}
+
+impl<V: Vm> Scratch<V> {
+    /// Makes scheduler and records ready for `units` units. The memory stays as the stretches before have left it.
+    fn begin_stretch(&mut self, units: u32) {
+        self.scheduler.reset(units);
+        let units = units as usize;
+        for record in self.records.iter_mut().take(units) {
+            record.get_mut().clear();
+        }
+        if self.records.len() < units {
+            self.records.resize_with(units, || Mutex::new(Record::new()));
+        }
+    }
+
+    /// A stretch has ended after `committed` units: takes back what later ones have left in the memory, whose first has
+    /// the number `first_position` there.
+    fn forget_uncommitted(&mut self, committed: u32, first_position: u32) {
+        let begun = if Canary::KeepUncommitted.sings() { committed } else { self.scheduler.begun() };
+        for unit in committed..begun {
+            for write in &self.records[unit as usize].get_mut().writes {
+                self.memory.remove(write.location, first_position + unit);
+            }
+        }
+    }
 }
 
 /// Keys with the values that were found there and those that they got.
@@ -274,62 +301,83 @@ impl<V: Vm> Engine<V> {
         R: StateReader<V::Key, V::Value>,
         F: FnMut(usize, &Outcome<V::Output>) + Send,
     {
-        let units = (transactions.len() - first).div_ceil(unit_length);
-        // The last numbers have a meaning of their own in scheduler and memory.
-        let units = u32::try_from(units).ok().filter(|units| *units < 1 << 31);
-        let units = units.ok_or(BlockError::TooLong { transactions: transactions.len() })?;
         // A worker without a unit of its own would only be in the way.
-        let workers = self.config.max_parallel_threads.clamp(1, self.pool.workers()).min(units.max(1) as usize);
-
-        let mut scratch = self.scratch(units, workers);
+        let most = (transactions.len() - first).div_ceil(unit_length).max(1);
+        let workers = self.config.max_parallel_threads.clamp(1, self.pool.workers()).min(most);
+        let sizing = Sizing::new(&self.config, unit_length, transactions.len() - first, workers);
+        let is_watched = watch.is_some() || sizing.is_some();
+        let read_time = watch.as_ref().map(Watch::prefetched);
+        let mut scratch = self.scratch(workers);
         if self.prefetchers.is_some() {
             // What is prefetched is found at locations.
             scratch.written_kinds.mark(Kinds::ALL);
         }
-        let read_time = watch.as_ref().map(Watch::prefetched);
-        let run = BlockRun {
-            vm,
-            reader,
-            transactions,
-            first,
-            unit_length,
-            policy,
-            is_watched: watch.is_some(),
-            takes_turns: false,
-            memory: &scratch.memory,
-            scheduler: &scratch.scheduler,
-            written_kinds: &scratch.written_kinds,
-            records: &scratch.records,
-            commit: CachePadded::new(Mutex::new(Commit::new(progress, watch))),
-        };
-        let total = Mutex::new(Counts::default());
-        let prefetch = self.prefetchers.as_ref().map(|threads| {
-            let stretch = (&transactions[first..], unit_length);
-            let distance = self.config.prefetch_distance;
-            let (memory, scheduler) = (&scratch.memory, &scratch.scheduler);
-            (threads, Prefetch::new((vm, reader), stretch, memory, scheduler, distance, read_time.as_deref()))
-        });
-        self.pool.run(workers, |worker| {
-            let work = || {
-                let counts = run.work(&mut scratch.overlays[worker].lock());
-                *total.lock() += counts;
+        let mut commit = Commit::new(progress, watch, sizing);
+        let mut total = Counts::default();
+        let (mut next, mut unit_length, mut first_position) = (first, unit_length, 0);
+        let mut units_begun;
+        loop {
+            let units = (transactions.len() - next).div_ceil(unit_length);
+            // The last numbers have a meaning of their own in scheduler and memory.
+            let units = u32::try_from(units).ok().filter(|units| *units < (1 << 31) - first_position);
+            let units = units.ok_or(BlockError::TooLong { transactions: transactions.len() })?;
+            units_begun = first_position + units;
+            scratch.begin_stretch(units);
+            let run = BlockRun {
+                vm,
+                reader,
+                transactions,
+                first: next,
+                first_position,
+                unit_length,
+                policy,
+                is_watched,
+                takes_turns: false,
+                memory: &scratch.memory,
+                scheduler: &scratch.scheduler,
+                written_kinds: &scratch.written_kinds,
+                records: &scratch.records,
+                commit: CachePadded::new(Mutex::new(commit)),
             };
-            match &prefetch {
-                Some((threads, prefetch)) if worker == 0 => prefetch.beside(threads, work),
-                _ => work(),
+            let counts = Mutex::new(Counts::default());
+            let prefetch = self.prefetchers.as_ref().map(|threads| {
+                let stretch = (&transactions[next..], unit_length);
+                let distance = self.config.prefetch_distance;
+                let (memory, scheduler) = (&scratch.memory, &scratch.scheduler);
+                (threads, Prefetch::new((vm, reader), stretch, memory, scheduler, distance, read_time.as_deref()))
+            });
+            self.pool.run(workers, |worker| {
+                let work = || {
+                    let worked = run.work(&mut scratch.overlays[worker].lock());
+                    *counts.lock() += worked;
+                };
+                match &prefetch {
+                    Some((threads, prefetch)) if worker == 0 => prefetch.beside(threads, work),
+                    _ => work(),
+                }
+            });
+            commit = CachePadded::into_inner(run.commit).into_inner();
+            total += counts.into_inner();
+            let Some(length) = commit.next_length.take().filter(|_| commit.error.is_none()) else { break };
+            let committed = commit.units - first_position;
+            scratch.forget_uncommitted(committed, first_position);
+            next = (next + committed as usize * unit_length).min(transactions.len());
+            (first_position, unit_length) = (commit.units, length);
+            if next == transactions.len() {
+                break;
             }
-        });
-        let commit = CachePadded::into_inner(run.commit).into_inner();
-        let counts = total.into_inner();
+        }
+        let counts = total;
+        let last = (commit.units - first_position) as usize * unit_length;
+        let committed = (next + last).min(transactions.len()) - first;
         let hottest_keys = match self.config.hottest_keys {
             0 => Vec::new(),
             limit => scratch.memory.hottest(limit),
         };
-        let committed = (commit.units as usize * unit_length).min(transactions.len() - first);
         let metrics = Metrics {
             transactions: transactions.len() as u64,
             // Where the stretch was given up, the rest of its units is executed otherwise.
-            units: u64::from(if commit.has_given_up { commit.units } else { units }),
+            units: u64::from(if commit.has_given_up { commit.units } else { units_begun }),
             executions: counts.executions,
             validations: counts.validations,
             aborts: counts.aborts,
@@ -446,7 +494,7 @@ impl<V: Vm> Engine<V> {
     }
 
     /// Memory for a block, recycled where there is some.
-    fn scratch(&self, units: u32, workers: usize) -> Scratch<V> {
+    fn scratch(&self, workers: usize) -> Scratch<V> {
         let recycled = self.scratch.lock().pop();
         let mut scratch = recycled.unwrap_or_else(|| Scratch {
             memory: MvMemory::new(),
@@ -455,15 +503,7 @@ impl<V: Vm> Engine<V> {
             records: Vec::new(),
             overlays: Vec::new(),
         });
-        scratch.scheduler.reset(units);
         scratch.written_kinds.clear();
-        let units = units as usize;
-        for record in scratch.records.iter_mut().take(units) {
-            record.get_mut().clear();
-        }
-        if scratch.records.len() < units {
-            scratch.records.resize_with(units, || Mutex::new(Record::new()));
-        }
         if scratch.overlays.len() < workers {
             scratch.overlays.resize_with(workers, || CachePadded::new(Mutex::new(Overlay::new())));
         }

@@ -89,6 +89,7 @@ mod rare;
 mod record;
 mod sequential;
 pub mod simulation;
+mod sizing;
 mod view;
 mod vm;
 

@@ -47,6 +47,8 @@ pub(crate) struct Record<V: Value, O> {
     pub(crate) execution: Execution<O>,
     /// Everything below was committed before the execution began: it cannot turn out stale.
     pub(crate) on_final_values: bool,
+    /// The unit had to wait for another one, or to run again.
+    pub(crate) was_disturbed: bool,
     /// How long the execution took, where somebody wants to know.
     pub(crate) took: Duration,
 }
@@ -60,6 +62,7 @@ impl<V: Value, O> Record<V, O> {
             writes: SmallVec::new(),
             execution: Execution::None,
             on_final_values: false,
+            was_disturbed: false,
             took: Duration::ZERO,
         }
     }
@@ -72,6 +75,7 @@ impl<V: Value, O> Record<V, O> {
         self.writes.clear();
         self.execution = Execution::None;
         self.on_final_values = false;
+        self.was_disturbed = false;
         self.took = Duration::ZERO;
     }
 

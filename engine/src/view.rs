@@ -24,6 +24,8 @@ pub(crate) struct MemoryView<'b, M: Vm, R> {
     pub(crate) scheduler: &'b Scheduler,
     pub(crate) overlay: &'b mut Overlay<M::Value>,
     pub(crate) unit: u32,
+    /// The number of the unit in the memory, which counts on from one stretch of the block to the next.
+    pub(crate) position: u32,
     /// Everything below is committed: deltas are applied to values at once, as in sequential execution.
     pub(crate) concrete: bool,
     /// Transactions of the unit have run before this one: they may have used up the block's gas.
@@ -98,7 +100,7 @@ impl<M: Vm, R: StateReader<M::Key, M::Value>> MemoryView<'_, M, R> {
         }
         let location = self.overlay.at(at).location;
         loop {
-            match self.memory.read(location, self.unit) {
+            match self.memory.read(location, self.position) {
                 Read::Value(value, origin) => {
                     self.overlay.at(at).outside = Some((value.clone(), origin));
                     return Ok(value);
@@ -192,11 +194,12 @@ impl<M: Vm, R: StateReader<M::Key, M::Value>> MemoryView<'_, M, R> {
         if self.is_later_in_unit && !self.concrete && self.scheduler.is_at_frontier(self.unit) {
             return Err(self.stop(StopReason::Unresolvable));
         }
-        let stale = self.overlay.accesses().iter().any(|access| {
-            access.outside.as_ref().is_some_and(|(value, origin)| {
-                !self.memory.still_reads(access.location, self.unit, *origin, Some(value))
-            })
-        }) || !still_unwritten(self.overlay.rare_reads(), self.written_kinds.now(), self.memory, self.unit);
+        let stale =
+            self.overlay.accesses().iter().any(|access| {
+                access.outside.as_ref().is_some_and(|(value, origin)| {
+                    !self.memory.still_reads(access.location, self.position, *origin, Some(value))
+                })
+            }) || !still_unwritten(self.overlay.rare_reads(), self.written_kinds.now(), self.memory, self.position);
         // Perhaps all workers loop because of what a lower unit wrote, and nobody is left to correct that unit.
         let others_wait = self.scheduler.call_for_help(self.unit) || self.takes_turns;
         let held_up = others_wait && self.calls.calls > PATIENCE;

@@ -44,6 +44,9 @@ pub enum ParallelError {
 /// little. On a chain of real dependencies it is not reached either.
 const WORTHWHILE_PERCENT: u32 = 90;
 
+/// Units of cheap transactions grow to this length, if the configuration does not allow more.
+const LONGEST_UNIT: usize = 64;
+
 /// So long a window lasts at least.
 const TRIAL_TIME: Duration = Duration::from_micros(200);
 
@@ -67,8 +70,8 @@ pub struct ParallelEvm {
 }
 
 impl ParallelEvm {
-    /// An engine with workers of its own, kept from block to block. The length of units is chosen for each block, and
-    /// [`Mode::Auto`] is no stricter than suits Ethereum: `worthwhile_percent` is at most 90, `trial_time` at least
+    /// An engine with workers of its own, kept from block to block. The length of units is chosen for each block and
+    /// changed while it runs, and [`Mode::Auto`] is no stricter than suits Ethereum: `worthwhile_percent` is at most 90, `trial_time` at least
     /// 200 µs.
     #[must_use]
     pub fn new(config: Config) -> Self {
@@ -86,7 +89,8 @@ impl ParallelEvm {
         let worthwhile_percent = config.worthwhile_percent.min(WORTHWHILE_PERCENT);
         let trial_time = config.trial_time.max(TRIAL_TIME);
         // Whoever wants the changes wants them by account.
-        let config = Config { worthwhile_percent, trial_time, sort_changes: false, ..config };
+        let longest_unit = if unit_length.is_none() { config.longest_unit.max(LONGEST_UNIT) } else { 1 };
+        let config = Config { worthwhile_percent, trial_time, longest_unit, sort_changes: false, ..config };
         Self { engine: Engine::new(config), unit_length }
     }
 

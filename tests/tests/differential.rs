@@ -18,6 +18,17 @@ fn check(keys: u16, start: Vec<u64>, block: &[Program], policy: BlockPolicy) -> 
             prop_assert_eq!(&result, &expected, "threads {}, units of {}, round {}", threads, unit_length, round);
         }
     }
+    // Units that change their length, at every other unit if they can.
+    for (mode, unit_length, percent) in
+        [(Mode::Optimistic, 1, 0), (Mode::Optimistic, 2, 0), (Mode::Auto, 1, 0), (Mode::Auto, 1, 100)]
+    {
+        let base = config(mode, 2, unit_length);
+        let engine = Engine::new(Config { longest_unit: 64, worthwhile_percent: percent, ..base });
+        for round in 0..2 {
+            let result = run_on(&engine, &machine, &state, block, policy);
+            prop_assert_eq!(&result, &expected, "units from {} on, {:?}, round {}", unit_length, mode, round);
+        }
+    }
     // In no order the changes are the same.
     let unsorted = Config { sort_changes: false, ..config(Mode::Optimistic, 2, 1) };
     for base in [unsorted.clone(), Config { mode: Mode::Auto, ..unsorted }] {

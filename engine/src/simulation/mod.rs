@@ -225,6 +225,7 @@ impl Simulation {
             reader,
             transactions,
             first: 0,
+            first_position: 0,
             unit_length,
             policy,
             is_watched: false,
@@ -233,7 +234,7 @@ impl Simulation {
             scheduler: &scheduler,
             written_kinds: &written_kinds,
             records: &records,
-            commit: CachePadded::new(Mutex::new(Commit::new(progress, None))),
+            commit: CachePadded::new(Mutex::new(Commit::new(progress, None, None))),
         };
         let set_up = self.costs.set_up * units;
         let run = Run::new(&block, self.costs, self.schedule, workers, &time_of);

@@ -1,0 +1,173 @@
+//! How many transactions make a unit: few where they are expensive or conflict, many where they are cheap and do not.
+//!
+//! The length is chosen while the block runs, from what has been committed, and changed at the commit frontier: the
+//! stretch ends there, what has run ahead of it is forgotten, and the next stretch goes on with units of another length
+//! on the same memory. Results never depend on it.
+
+use std::time::Duration;
+
+use crate::config::Config;
+
+/// Units between two looks at most; trials of executing in parallel may be shorter.
+const WINDOW: u32 = 32;
+/// A unit is to take about so long: its bookkeeping is a hundredth of that, and what waits for a unit does not wait long.
+const WANTED: Duration = Duration::from_micros(64);
+/// A block is divided into so many units a worker at least, so that all have enough to do to the end.
+const LEAST_A_WORKER: usize = 8;
+/// Units grow so much at a time: conflicts grow with the square of the length.
+const GROWTH: usize = 4;
+/// Of the units of a window, in percent: so many may be disturbed if units are to grow.
+const CALM: u32 = 2;
+/// If more are, units are to shrink.
+const DISTURBED: u32 = 12;
+
+/// A unit that was committed, as far as its length matters.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Committed {
+    pub(crate) transactions: usize,
+    pub(crate) took: Duration,
+    /// It had to wait for another unit, or to run again.
+    pub(crate) was_disturbed: bool,
+}
+
+/// Chooses the length of units.
+#[derive(Debug)]
+pub(crate) struct Sizing {
+    shortest: usize,
+    longest: usize,
+    length: usize,
+    /// Transactions of the block that are not committed, and the workers that share them.
+    left: usize,
+    workers: usize,
+    window: u32,
+    /// Windows without disturbance that must pass before units grow: more after each time that they were too long.
+    patience: u32,
+    calm: u32,
+    units: u32,
+    disturbed: u32,
+    transactions: usize,
+    took: Duration,
+}
+
+impl Sizing {
+    /// For a block of `transactions` that begins with units of `length`; `None` where there is nothing to choose.
+    pub(crate) fn new(config: &Config, length: usize, transactions: usize, workers: usize) -> Option<Self> {
+        let longest = config.longest_unit.min(transactions / (LEAST_A_WORKER * workers));
+        (workers > 1 && longest > length).then(|| Self {
+            shortest: length,
+            longest,
+            length,
+            left: transactions,
+            workers,
+            window: config.trial_units.clamp(1, WINDOW),
+            patience: 1,
+            calm: 0,
+            units: 0,
+            disturbed: 0,
+            transactions: 0,
+            took: Duration::ZERO,
+        })
+    }
+
+    /// A unit is committed. Gives the length that units are to have from now on, if that is another one.
+    pub(crate) fn committed(&mut self, unit: Committed) -> Option<usize> {
+        self.left = self.left.saturating_sub(unit.transactions);
+        self.units += 1;
+        self.disturbed += u32::from(unit.was_disturbed);
+        self.transactions += unit.transactions;
+        self.took += unit.took;
+        if self.units < self.window {
+            return None;
+        }
+        let length = self.wanted();
+        (self.units, self.disturbed, self.transactions, self.took) = (0, 0, 0, Duration::ZERO);
+        if length == self.length {
+            return None;
+        }
+        self.calm = 0;
+        if length < self.length {
+            self.patience = self.patience.saturating_mul(8);
+        }
+        self.length = length;
+        Some(length)
+    }
+
+    fn wanted(&mut self) -> usize {
+        let percent = self.disturbed * 100 / self.units;
+        if percent > DISTURBED {
+            self.calm = 0;
+            return (self.length / 2).max(self.shortest);
+        }
+        let each = self.took.as_nanos() / self.transactions.max(1) as u128;
+        let fits = usize::try_from(WANTED.as_nanos() / each.max(1)).unwrap_or(usize::MAX);
+        if self.length > fits.saturating_mul(GROWTH) {
+            // The transactions are of another kind now.
+            return fits.max(self.shortest);
+        }
+        if percent > CALM {
+            self.calm = 0;
+            return self.length;
+        }
+        self.calm = self.calm.saturating_add(1);
+        let enough = self.left / (LEAST_A_WORKER * self.workers);
+        let longest = self.longest.min(fits).min(enough).min(self.length * GROWTH);
+        // Another stretch costs some ten microseconds: not for a little.
+        if self.calm >= self.patience && longest >= self.length * 2 { longest } else { self.length }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORT: Duration = Duration::from_micros(1);
+
+    fn sizing(longest_unit: usize, transactions: usize) -> Option<Sizing> {
+        Sizing::new(&Config { longest_unit, ..Config::default() }, 1, transactions, 2)
+    }
+
+    /// The lengths that `units` units of transactions which take `each` lead to, where every `disturbed`th is disturbed.
+    fn lengths(sizing: &mut Sizing, units: u32, each: Duration, disturbed: u32) -> Vec<usize> {
+        let unit = |at: u32, length: usize| Committed {
+            transactions: length,
+            took: each * length as u32,
+            was_disturbed: disturbed > 0 && at.is_multiple_of(disturbed),
+        };
+        (0..units).filter_map(|at| sizing.committed(unit(at, sizing.length))).collect()
+    }
+
+    #[test]
+    fn units_of_cheap_transactions_grow_until_they_take_long_enough() {
+        let mut sizing = sizing(1000, 1_000_000).unwrap();
+        assert_eq!(lengths(&mut sizing, 10 * WINDOW, SHORT, 0), [4, 16, 64]);
+        let mut expensive = self::sizing(1000, 1_000_000).unwrap();
+        assert_eq!(lengths(&mut expensive, 10 * WINDOW, SHORT * 40, 0), [0; 0]);
+    }
+
+    #[test]
+    fn a_block_is_divided_among_its_workers_to_its_end() {
+        assert!(sizing(64, 31).is_none(), "a worker would get only a few units");
+        let mut sizing = sizing(64, 10_000).unwrap();
+        let lengths = lengths(&mut sizing, 1_000, SHORT, 0);
+        assert_eq!(lengths[..3], [4, 16, 64]);
+        let mut last = self::sizing(64, 700).unwrap();
+        assert_eq!(self::lengths(&mut last, 10 * WINDOW, SHORT, 0), [4, 16], "16 of 540 are 33 units");
+    }
+
+    #[test]
+    fn units_shrink_where_they_disturb_each_other_and_grow_again_later() {
+        let mut sizing = sizing(64, 1_000_000).unwrap();
+        assert_eq!(lengths(&mut sizing, 3 * WINDOW, SHORT, 0), [4, 16, 64]);
+        assert_eq!(lengths(&mut sizing, 3 * WINDOW, SHORT, 4), [32, 16, 8]);
+        assert_eq!(lengths(&mut sizing, 3 * WINDOW, SHORT, 0), [0; 0], "once burned");
+        assert_eq!(lengths(&mut sizing, 1100 * WINDOW, SHORT, 0), [32, 64]);
+        assert_eq!(lengths(&mut sizing, WINDOW, SHORT, 20), [0; 0], "a few are not worth another length");
+    }
+
+    #[test]
+    fn expensive_transactions_after_cheap_ones_are_units_of_their_own() {
+        let mut sizing = sizing(64, 1_000_000).unwrap();
+        assert_eq!(lengths(&mut sizing, 3 * WINDOW, SHORT, 0), [4, 16, 64]);
+        assert_eq!(lengths(&mut sizing, WINDOW, SHORT * 50, 0), [1]);
+    }
+}
