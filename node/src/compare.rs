@@ -20,7 +20,7 @@ use weft_storage::{LatencyReader, MemoryStore, StateStore, StateWriter};
 use crate::chain::{Genesis, SnapshotReader};
 use crate::dag::{BlockAccess, CriticalPath, DagExecutor};
 use crate::executor::{
-    BatchingExecutor, BlockExecutor, BlockInput, Costs, ExecuteError, ExecutedBlock, ExecutorSettings,
+    BatchingExecutor, BlockExecutor, BlockInput, Costs, ExecuteError, ExecutedBlock, ExecutorSettings, LONGEST_UNIT,
     OptimisticExecutor, SequentialExecutor, SharedState,
 };
 use crate::memory;
@@ -227,6 +227,7 @@ fn contenders(plan: &Plan, pool: &Arc<WorkerPool>, told: Told) -> Result<Vec<Con
         mode: Mode::Auto,
         max_parallel_threads: plan.threads,
         unit_length: plan.unit_length,
+        longest_unit: LONGEST_UNIT,
         prefetch_threads: plan.prefetch,
         ..Config::default()
     };

@@ -21,7 +21,7 @@ use weft_storage::{StateReader, StorageError};
 use crate::batching::{self, Form};
 use crate::digest::block_digest;
 use crate::rewards::BlockBase;
-pub use crate::units::{CALL_UNIT_LENGTH, UNIT_LENGTH, unit_length_of};
+pub use crate::units::{CALL_UNIT_LENGTH, LONGEST_UNIT, UNIT_LENGTH, unit_length_of};
 
 /// The state that a block is executed on. Shared, because the published batching design spawns tasks of its own.
 pub type SharedState = Arc<dyn StateReader<Key, Value> + Send + Sync>;

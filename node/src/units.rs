@@ -15,6 +15,9 @@ pub const UNIT_LENGTH: usize = 8;
 /// half of that again where few accounts were hot.
 pub const CALL_UNIT_LENGTH: usize = 2;
 
+/// Up to this length units grow while a block runs, where its transactions are cheap and do not conflict.
+pub const LONGEST_UNIT: usize = 64;
+
 /// A block with more than one contract call among so many transactions is one of contract calls.
 const CALLS_ONE_IN: usize = 20;
 

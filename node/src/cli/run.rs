@@ -20,7 +20,7 @@ use weft_node::codec::{LedgerCodec, SCHEMA};
 use weft_node::compare::median;
 use weft_node::digest::genesis_digest;
 use weft_node::executor::{
-    BatchingExecutor, BlockExecutor, BlockInput, ExecutedBlock, ExecutorSettings, OptimisticExecutor,
+    BatchingExecutor, BlockExecutor, BlockInput, ExecutedBlock, ExecutorSettings, LONGEST_UNIT, OptimisticExecutor,
     SequentialExecutor, SharedState, UNIT_LENGTH,
 };
 use weft_node::workload::{Generator, Workload, WorkloadBuilder, block_id};
@@ -188,6 +188,7 @@ fn executor(arguments: &Arguments, settings: ExecutorSettings, pool: &Arc<Worker
             mode,
             max_parallel_threads: arguments.threads,
             unit_length: arguments.unit_length.unwrap_or(UNIT_LENGTH),
+            longest_unit: if arguments.unit_length.is_none() { LONGEST_UNIT } else { 1 },
             hottest_keys: ASKED,
             prefetch_threads: arguments.prefetch,
             ..Config::default()
