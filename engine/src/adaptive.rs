@@ -9,23 +9,25 @@
 //!
 //! Results never depend on any of this: every path commits a prefix of the block.
 
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use weft_mvmemory::Value;
-use weft_storage::{StateReader, StorageError};
+use weft_storage::StateReader;
 
 use crate::admission::BlockEnd;
 use crate::canary::Canary;
 use crate::config::{BlockPolicy, Config};
 use crate::engine::{BlockOutput, Engine};
-use crate::error::BlockError;
+use crate::error::{BlockError, panic_message};
+use crate::fallback::{Fallback, Layered};
 use crate::metrics::{Metrics, Stopwatch};
 use crate::prefetch::ReadTime;
 use crate::progress::Progress;
-use crate::sequential::{self, SequentialState};
-use crate::vm::{Key, Outcome, Vm};
+use crate::sequential::SequentialPath;
+use crate::vm::{Outcome, Vm};
 
 /// The first stretch after a trial that failed is so many times as long as the trial: `1 << SHORTEST_STRETCH`.
 const SHORTEST_STRETCH: u32 = 3;
@@ -141,21 +143,6 @@ impl Trials {
     }
 }
 
-/// The state as the earlier stretches of the block have left it.
-struct Layered<'s, K, V, R> {
-    state: &'s SequentialState<K, V>,
-    reader: &'s R,
-}
-
-impl<K: Key, V: Value, R: StateReader<K, V>> StateReader<K, V> for Layered<'_, K, V, R> {
-    fn read(&self, key: &K) -> Result<Option<V>, StorageError> {
-        match self.state.current(key) {
-            Some(current) => Ok(current.clone()),
-            None => self.reader.read(key),
-        }
-    }
-}
-
 /// Executes a block in parallel stretches and sequential ones.
 pub(crate) fn execute<V, R, F>(
     engine: &Engine<V>,
@@ -172,22 +159,55 @@ where
     F: FnMut(usize, &Outcome<V::Output>) + Send,
 {
     let watch = Stopwatch::start();
+    let mut path = SequentialPath::new(vm, reader);
+    let progress = Progress::new(policy, transactions.len(), on_commit);
+    let mut block = execute_beside(engine, vm, reader, transactions, policy, unit_length, progress, &mut path)?;
+    block.changes = match block.end {
+        BlockEnd::Rejected { .. } => Vec::new(),
+        BlockEnd::Complete | BlockEnd::GasLimit { .. } if engine.config().sort_changes => {
+            path.state.into_changes_below(block.changes)
+        }
+        BlockEnd::Complete | BlockEnd::GasLimit { .. } => path.state.into_unsorted_below(block.changes),
+    };
+    block.metrics.wall_time = watch.wall();
+    Ok(block)
+}
+
+/// Executes a block in parallel stretches, and in sequential ones on `fallback`. The changes that it gives are those of
+/// the last stretch if that was a parallel one; those before are left in `fallback`.
+#[expect(clippy::too_many_arguments, reason = "the block, how far it has come, and what to execute it with")]
+pub(crate) fn execute_beside<V, R, F, B>(
+    engine: &Engine<V>,
+    vm: &V,
+    reader: &R,
+    transactions: &[V::Transaction],
+    policy: BlockPolicy,
+    unit_length: usize,
+    mut progress: Progress<V, F>,
+    fallback: &mut B,
+) -> Result<BlockOutput<V>, BlockError>
+where
+    V: Vm,
+    R: StateReader<V::Key, V::Value>,
+    F: FnMut(usize, &Outcome<V::Output>) + Send,
+    B: Fallback<V>,
+{
+    let watch = Stopwatch::start();
     let config = engine.config();
     let trials = engine.trials();
     let trial = config.trial_units.max(1) as usize * unit_length;
-    let mut state = SequentialState::new();
-    let mut progress = Progress::new(policy, transactions.len(), on_commit);
     let mut metrics = Metrics { transactions: transactions.len() as u64, workers: 1, ..Metrics::default() };
     let mut changes = Vec::new();
     let mut next = 0;
     while next < transactions.len() && progress.end == BlockEnd::Complete {
         let left = transactions.len() - next;
-        let sequential = if left < config.min_transactions_for_parallel { left } else { trials.take(left) };
+        let is_whole = !config.is_parallel(transactions.len());
+        let is_short = left < config.min_transactions_for_parallel;
+        let sequential = if is_whole || is_short { left } else { trials.take(left) };
         if sequential > 0 {
             let cpu = Stopwatch::start();
             let before = progress.outcomes.len();
-            let stretch = next..next + sequential;
-            sequential::execute_stretch(vm, reader, transactions, stretch, &mut state, &mut progress)?;
+            execute_sequentially(fallback, transactions, next..next + sequential, &mut progress)?;
             let executed = (progress.outcomes.len() - before) as u64;
             metrics.absorb(Metrics {
                 units: executed,
@@ -199,7 +219,7 @@ where
             next += sequential;
             continue;
         }
-        let layered = Layered { state: &state, reader };
+        let layered = Layered::new(&*fallback, reader);
         let units = left.div_ceil(unit_length);
         let watched = Some(Watch::new(config, units));
         let parallel = engine.run_parallel(vm, &layered, transactions, next, unit_length, policy, progress, watched)?;
@@ -213,21 +233,34 @@ where
         }
         trials.failed(trial);
         next += parallel.transactions();
-        let taken_over;
+        let mut taken_over;
         (progress, taken_over) = engine.finish_with_bases(parallel, &layered)?;
-        let forgotten = if Canary::ForgetfulTakeOver.sings() { 1 } else { 0 };
-        for (key, base, current) in taken_over.into_iter().skip(forgotten) {
-            state.take_over(key, base, current);
+        if Canary::ForgetfulTakeOver.sings() {
+            taken_over.pop();
         }
+        fallback.take_over(taken_over)?;
     }
     let Progress { admission, outcomes, end, .. } = progress;
-    let changes = match end {
-        BlockEnd::Rejected { .. } => Vec::new(),
-        BlockEnd::Complete | BlockEnd::GasLimit { .. } if config.sort_changes => state.into_changes_below(changes),
-        BlockEnd::Complete | BlockEnd::GasLimit { .. } => state.into_unsorted_below(changes),
-    };
     metrics.wall_time = watch.wall();
     Ok(BlockOutput { outcomes, changes, end, gas_used: admission.gas_used(), metrics })
+}
+
+/// Executes a stretch of the block on `fallback`. `progress.end` says whether the block has ended in it.
+fn execute_sequentially<V: Vm, F: FnMut(usize, &Outcome<V::Output>)>(
+    fallback: &mut impl Fallback<V>,
+    transactions: &[V::Transaction],
+    stretch: Range<usize>,
+    progress: &mut Progress<V, F>,
+) -> Result<(), BlockError> {
+    let mut index = stretch.start;
+    let executed = catch_unwind(AssertUnwindSafe(|| {
+        fallback.execute(transactions, stretch, |outcome| {
+            let admitted = progress.commit(index, outcome);
+            index += 1;
+            admitted
+        })
+    }));
+    executed.unwrap_or_else(|panic| Err(BlockError::Panicked { transaction: index, message: panic_message(&*panic) }))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::block::{BlockRun, Commit, UnitRecord};
 use crate::canary::Canary;
 use crate::config::{BlockPolicy, Config, Mode};
 use crate::error::BlockError;
+use crate::fallback::{Fallback, TakenOver};
 use crate::metrics::{Counts, Metrics, Stopwatch};
 use crate::overlay::Overlay;
 use crate::prefetch::Prefetch;
@@ -121,7 +122,7 @@ impl<V: Vm> Scratch<V> {
 }
 
 /// Keys with the values that were found there and those that they got.
-type ChangesWithBases<V> = Vec<(<V as Vm>::Key, Option<<V as Vm>::Value>, Option<<V as Vm>::Value>)>;
+type ChangesWithBases<V> = Vec<TakenOver<V>>;
 
 /// A stretch of a block that was executed in parallel.
 pub(crate) struct ParallelStretch<V: Vm, F> {
@@ -270,6 +271,36 @@ impl<V: Vm> Engine<V> {
         metrics.core_time += finish.cpu();
         metrics.wall_time = watch.wall();
         Ok(BlockOutput { outcomes, changes, end, gas_used: admission.gas_used(), metrics })
+    }
+
+    /// Executes a block as [`Mode::Auto`] does, in units of `unit_length` transactions. What is not worth executing in
+    /// parallel is executed on `fallback`, which must be as new. ([`Mode::Optimistic`] is not for this; in
+    /// [`Mode::Sequential`] all transactions are the fallback's.)
+    ///
+    /// The [default policy](BlockPolicy) applies, as a fallback cannot take back what it has executed: the first rejected
+    /// transaction rejects the block, and there is no gas limit.
+    ///
+    /// [`BlockOutput::changes`] are only those of a parallel stretch with which the block has ended. All changes before
+    /// it are what `fallback` has: nothing where it was never called to execute or take over.
+    ///
+    /// # Errors
+    /// As [`execute_block`](Self::execute_block).
+    pub fn execute_block_beside<R, B>(
+        &self,
+        vm: &V,
+        reader: &R,
+        transactions: &[V::Transaction],
+        unit_length: usize,
+        fallback: &mut B,
+    ) -> Result<BlockOutput<V>, BlockError>
+    where
+        R: StateReader<V::Key, V::Value>,
+        B: Fallback<V>,
+    {
+        let policy = BlockPolicy::default();
+        let on_commit = |_: usize, _: &Outcome<V::Output>| {};
+        let progress = Progress::new(policy, transactions.len(), on_commit);
+        adaptive::execute_beside(self, vm, reader, transactions, policy, unit_length.max(1), progress, fallback)
     }
 
     /// Forgets what [`Mode::Auto`] has learned from earlier blocks: for whoever knows that the next block is of another

@@ -1,6 +1,6 @@
 //! How far a block has come: what all paths keep, so that one can go on where another has stopped.
 
-use crate::admission::{Admission, BlockEnd};
+use crate::admission::{Admission, Admitted, BlockEnd};
 use crate::config::BlockPolicy;
 use crate::vm::{Outcome, Vm};
 
@@ -22,5 +22,24 @@ impl<V: Vm, F> Progress<V, F> {
             end: BlockEnd::Complete,
             on_commit,
         }
+    }
+    /// Transaction `index`, which is the next one and executed on final values, has this outcome.
+    pub(crate) fn commit(&mut self, index: usize, outcome: Outcome<V::Output>) -> Admitted
+    where
+        F: FnMut(usize, &Outcome<V::Output>),
+    {
+        let admitted = self.admission.admit(&outcome);
+        match admitted {
+            Admitted::Yes => {
+                (self.on_commit)(index, &outcome);
+                self.outcomes.push(outcome);
+            }
+            Admitted::RejectsBlock => {
+                self.outcomes.push(outcome);
+                self.end = BlockEnd::Rejected { transaction: index };
+            }
+            Admitted::No => self.end = BlockEnd::GasLimit { transaction: index },
+        }
+        admitted
     }
 }

@@ -13,6 +13,7 @@ use crate::admission::{Admitted, BlockEnd};
 use crate::config::BlockPolicy;
 use crate::engine::BlockOutput;
 use crate::error::{BlockError, panic_message};
+use crate::fallback::{Fallback, TakenOver};
 use crate::metrics::{Metrics, Stopwatch};
 use crate::progress::Progress;
 use crate::vm::{AddError, Checkpoint, Key, Outcome, StateView, Stop, Verdict, Vm};
@@ -257,8 +258,10 @@ pub(crate) fn execute<V: Vm, R: StateReader<V::Key, V::Value>>(
 ) -> Result<BlockOutput<V>, BlockError> {
     let watch = Stopwatch::start();
     let mut state = SequentialState::new();
-    let mut progress = Progress::new(policy, transactions.len(), on_commit);
-    execute_stretch(vm, reader, transactions, 0..transactions.len(), &mut state, &mut progress)?;
+    let mut progress: Progress<V, _> = Progress::new(policy, transactions.len(), on_commit);
+    execute_stretch(vm, reader, transactions, 0..transactions.len(), &mut state, |index, outcome| {
+        progress.commit(index, outcome)
+    })?;
     let Progress { admission, outcomes, end, .. } = progress;
     let changes = match end {
         BlockEnd::Rejected { .. } => Vec::new(),
@@ -279,20 +282,19 @@ pub(crate) fn execute<V: Vm, R: StateReader<V::Key, V::Value>>(
     Ok(BlockOutput { outcomes, changes, end, gas_used: admission.gas_used(), metrics })
 }
 
-/// Executes a stretch of the block in order, on what `state` has of it and else on `reader`. `progress.end` says whether
-/// the block has ended in it.
-pub(crate) fn execute_stretch<V, R, F>(
+/// Executes a stretch of the block in order, on what `state` has of it and else on `reader`, and hands every outcome to
+/// `commit`, up to where that says that the block has ended.
+fn execute_stretch<V, R>(
     vm: &V,
     reader: &R,
     transactions: &[V::Transaction],
     stretch: Range<usize>,
     state: &mut SequentialState<V::Key, V::Value>,
-    progress: &mut Progress<V, F>,
+    mut commit: impl FnMut(usize, Outcome<V::Output>) -> Admitted,
 ) -> Result<(), BlockError>
 where
     V: Vm,
     R: StateReader<V::Key, V::Value>,
-    F: FnMut(usize, &Outcome<V::Output>),
 {
     state.reserve(stretch.len());
     for index in stretch {
@@ -308,23 +310,48 @@ where
                 return Err(BlockError::Panicked { transaction: index, message: panic_message(&*panic) });
             }
         };
-        let admitted = progress.admission.admit(&outcome);
-        state.settle(admitted == Admitted::Yes && outcome.verdict == Verdict::Applied);
-        match admitted {
-            Admitted::Yes => {
-                (progress.on_commit)(index, &outcome);
-                progress.outcomes.push(outcome);
-            }
-            Admitted::RejectsBlock => {
-                progress.outcomes.push(outcome);
-                progress.end = BlockEnd::Rejected { transaction: index };
-                break;
-            }
-            Admitted::No => {
-                progress.end = BlockEnd::GasLimit { transaction: index };
-                break;
-            }
+        let is_applied = outcome.verdict == Verdict::Applied;
+        let admitted = commit(index, outcome);
+        state.settle(admitted == Admitted::Yes && is_applied);
+        if admitted != Admitted::Yes {
+            break;
         }
     }
     Ok(())
+}
+
+/// This path as what a block falls back on.
+pub(crate) struct SequentialPath<'b, V: Vm, R> {
+    vm: &'b V,
+    reader: &'b R,
+    pub(crate) state: SequentialState<V::Key, V::Value>,
+}
+
+impl<'b, V: Vm, R> SequentialPath<'b, V, R> {
+    pub(crate) fn new(vm: &'b V, reader: &'b R) -> Self {
+        Self { vm, reader, state: SequentialState::new() }
+    }
+}
+
+impl<V: Vm, R: StateReader<V::Key, V::Value>> Fallback<V> for SequentialPath<'_, V, R> {
+    fn current(&self, key: &V::Key) -> Option<Option<V::Value>> {
+        self.state.current(key).cloned()
+    }
+
+    fn execute(
+        &mut self,
+        transactions: &[V::Transaction],
+        stretch: Range<usize>,
+        mut commit: impl FnMut(Outcome<V::Output>) -> Admitted,
+    ) -> Result<(), BlockError> {
+        let state = &mut self.state;
+        execute_stretch(self.vm, self.reader, transactions, stretch, state, |_, outcome| commit(outcome))
+    }
+
+    fn take_over(&mut self, changes: Vec<TakenOver<V>>) -> Result<(), BlockError> {
+        for (key, base, current) in changes {
+            self.state.take_over(key, base, current);
+        }
+        Ok(())
+    }
 }

@@ -26,6 +26,8 @@ pub(crate) enum Source {
     Keys(Vec<(StateKey, Option<StateValue>)>),
     /// revm's journal, which has executed the block alone.
     Journal(EvmState),
+    /// revm's journal, and on top of it what a parallel stretch has changed, with which the block has ended.
+    JournalBelow(EvmState, Vec<(StateKey, Option<StateValue>)>),
 }
 
 /// The changed parts of one account.
@@ -55,6 +57,14 @@ impl ChangedAccount {
         self.identity.map_or(0, |identity| identity.generation)
     }
 
+    /// Of slots that are there twice, keeps what came last.
+    fn keep_last_slots(&mut self) {
+        self.slots.reverse();
+        // Stable: what came last is the first of its equals.
+        self.slots.sort_by_key(|(generation, slot, _)| (*generation, *slot));
+        self.slots.dedup_by_key(|(generation, slot, _)| (*generation, *slot));
+    }
+
     /// The slots of the account's last generation.
     pub(crate) fn last_slots(&self) -> impl Iterator<Item = (U256, U256)> + '_ {
         let last = self.generation();
@@ -69,12 +79,11 @@ impl BlockChanges {
 
     /// By account, with the codes that are new.
     pub(crate) fn by_account(&self) -> (BTreeMap<Address, ChangedAccount>, B256Map<Bytecode>) {
-        let changes = match &self.source {
-            Source::Keys(changes) => changes,
+        let ((mut accounts, mut codes), changes) = match &self.source {
+            Source::Keys(changes) => (Default::default(), changes),
             Source::Journal(state) => return self.of_journal(state),
+            Source::JournalBelow(state, changes) => (self.of_journal(state), changes),
         };
-        let mut accounts: BTreeMap<Address, ChangedAccount> = BTreeMap::new();
-        let mut codes = B256Map::default();
         for (key, value) in changes {
             match (key, value) {
                 (StateKey::Holdings(address), value) => {
@@ -97,6 +106,9 @@ impl BlockChanges {
                 // Neither is ever removed, nor written otherwise.
                 (StateKey::Code(_) | StateKey::DeployedCode(_) | StateKey::BlockHash(_), _) => {}
             }
+        }
+        if matches!(self.source, Source::JournalBelow(..)) {
+            accounts.values_mut().for_each(ChangedAccount::keep_last_slots);
         }
         (accounts, codes)
     }
@@ -136,8 +148,10 @@ impl BlockChanges {
             }
             let identity =
                 Identity { code_hash: basics.code_hash, generation, exists: after.is_some(), ..Identity::ABSENT };
-            // What the journal takes for the original is what the last transaction found.
-            let slots = account.storage.iter().map(|(slot, value)| (generation, *slot, value.present_value)).collect();
+            // What the journal takes for the original is what the last transaction found. It clears the storage of an
+            // account that is destroyed when it next loads it.
+            let slots = account.storage.iter().filter(|_| after.is_some());
+            let slots = slots.map(|(slot, value)| (generation, *slot, value.present_value)).collect();
             let holdings = Holdings { balance: basics.balance, nonce: basics.nonce };
             accounts.insert(*address, ChangedAccount { holdings: Some(holdings), identity: Some(identity), slots });
         }

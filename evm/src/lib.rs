@@ -88,6 +88,7 @@ mod commit;
 mod database;
 mod diff;
 mod executor;
+mod fallback;
 mod journal;
 mod machine;
 mod parallel;

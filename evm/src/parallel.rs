@@ -10,6 +10,7 @@ use weft_storage::StorageError;
 
 use crate::EvmEnv;
 use crate::block_changes::{BlockChanges, Source};
+use crate::fallback::Fallback;
 use crate::reader::DatabaseReader;
 use crate::sequential;
 use crate::state::StateKey;
@@ -67,6 +68,8 @@ pub struct ParallelEvm {
     engine: Engine<EvmVm>,
     /// `None`: what suits the block.
     unit_length: Option<usize>,
+    /// Whether blocks are divided that do not look worth it.
+    divides_any: bool,
 }
 
 impl ParallelEvm {
@@ -85,13 +88,22 @@ impl ParallelEvm {
         Self::with_units(config, Some(unit_length))
     }
 
+    /// With the configuration as it is: its units, its own demands in [`Mode::Auto`], and no look at a block to find out
+    /// whether it is worth dividing. For whoever tests or measures the paths; on blocks of a chain [`new`](Self::new) is
+    /// faster.
+    #[must_use]
+    pub fn with_exactly(config: Config) -> Self {
+        let unit_length = Some(config.unit_length);
+        Self { engine: Engine::new(Config { sort_changes: false, ..config }), unit_length, divides_any: true }
+    }
+
     fn with_units(config: Config, unit_length: Option<usize>) -> Self {
         let worthwhile_percent = config.worthwhile_percent.min(WORTHWHILE_PERCENT);
         let trial_time = config.trial_time.max(TRIAL_TIME);
         // Whoever wants the changes wants them by account.
         let longest_unit = if unit_length.is_none() { config.longest_unit.max(LONGEST_UNIT) } else { 1 };
         let config = Config { worthwhile_percent, trial_time, longest_unit, sort_changes: false, ..config };
-        Self { engine: Engine::new(config), unit_length }
+        Self { engine: Engine::new(config), unit_length, divides_any: false }
     }
 
     /// The engine.
@@ -101,6 +113,10 @@ impl ParallelEvm {
     }
 
     /// Executes `transactions` in order, as far as anybody can tell, on the state that `db` gives.
+    ///
+    /// In [`Mode::Auto`] what is not worth executing in parallel is executed by plain revm, as fast as that goes; before
+    /// EIP-161 by the engine's own sequential path. A block with an invalid transaction has no result, and the block's gas
+    /// limit is the caller's to check.
     ///
     /// # Errors
     /// [`ParallelError`] where a transaction is invalid, the database fails, or revm panics.
@@ -118,8 +134,17 @@ impl ParallelEvm {
         let unit_length = self.unit_length.unwrap_or_else(|| unit_length_of(transactions));
         // Blocks of one chain differ as much from each other as from those of another.
         self.engine.forget_trials();
-        let policy = BlockPolicy::default();
-        let block = self.engine.execute_block_in_units(&vm, &reader, transactions, policy, unit_length, |_, _| {})?;
+        let spec = env.cfg_env.spec;
+        let (block, journal) = if self.engine.config().mode == Mode::Auto && Fallback::<DB>::suits(spec) {
+            let mut fallback = Fallback::new(env, db);
+            let block = self.engine.execute_block_beside(&vm, &reader, transactions, unit_length, &mut fallback)?;
+            (block, fallback.into_state())
+        } else {
+            let policy = BlockPolicy::default();
+            let block =
+                self.engine.execute_block_in_units(&vm, &reader, transactions, policy, unit_length, |_, _| {})?;
+            (block, None)
+        };
         let results = block.outcomes.into_iter().enumerate().map(|(transaction, outcome)| match outcome.output {
             TransactionOutput::Executed(result) => Ok(result),
             TransactionOutput::Invalid(source) => Err(ParallelError::Invalid { transaction, source }),
@@ -127,7 +152,12 @@ impl ParallelEvm {
         });
         // In the place of the outcomes: results are large, and memory that is written for the first time is slow.
         let results = results.collect::<Result<_, _>>()?;
-        let changes = BlockChanges { source: Source::Keys(block.changes), spec: env.cfg_env.spec };
+        let source = match journal {
+            None => Source::Keys(block.changes),
+            Some(state) if block.changes.is_empty() => Source::Journal(state),
+            Some(state) => Source::JournalBelow(state, block.changes),
+        };
+        let changes = BlockChanges { source, spec };
         Ok(ParallelExecuted { results, changes, metrics: block.metrics })
     }
 
@@ -135,7 +165,8 @@ impl ParallelEvm {
     fn is_worth_dividing(&self, transactions: &[TxEnv]) -> bool {
         let config = self.engine.config();
         let is_forced = config.mode == Mode::Optimistic;
-        is_forced || (config.is_parallel(transactions.len()) && !is_short(transactions) && !is_chain(transactions))
+        let looks_worth_it = || self.divides_any || (!is_short(transactions) && !is_chain(transactions));
+        is_forced || (config.is_parallel(transactions.len()) && looks_worth_it())
     }
 }
 

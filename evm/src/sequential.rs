@@ -26,7 +26,7 @@ use revm::database_interface::DatabaseRef;
 use revm::handler::{FrameResult, Handler, MainnetContext, MainnetEvm, MainnetHandler};
 use revm::primitives::AddressSet;
 use revm::primitives::hardfork::SpecId;
-use revm::state::{Account, AccountId, AccountInfo, AccountStatus, EvmState};
+use revm::state::{Account, AccountId, AccountInfo, AccountStatus, EvmState, TransactionId};
 use revm::{Database, ExecuteEvm, MainBuilder};
 
 use crate::EvmEnv;
@@ -60,33 +60,66 @@ pub fn execute<DB: DatabaseRef>(
     db: DB,
     transactions: impl IntoIterator<Item = TxEnv>,
 ) -> Result<Executed, SequentialError<DB::Error>> {
-    let context: Context<BlockEnv, TxEnv, CfgEnv, _, Journal<_>, ()> =
-        Context::new(WithoutDestroyed { db, destroyed: AddressSet::default() }, env.cfg_env.spec);
-    let mut evm = context.with_cfg(env.cfg_env.clone()).with_block(env.block_env.clone()).build_mainnet();
-    let mut handler = KeptJournal { mainnet: MainnetHandler::default(), destroyed: Vec::new() };
-    let must_forget = !env.cfg_env.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON);
+    let mut machine = PlainMachine::new(env, db);
     let mut results = Vec::new();
     for (transaction, tx) in transactions.into_iter().enumerate() {
-        evm.ctx.tx = tx;
-        results.push(handler.run(&mut evm).map_err(|source| SequentialError { transaction, source })?);
-        for address in handler.destroyed.drain(..) {
-            let journal = &mut evm.ctx.journaled_state;
-            if must_forget && journal.inner.state.get(&address).is_some_and(Account::is_selfdestructed_locally) {
+        results.push(machine.execute(tx).map_err(|source| SequentialError { transaction, source })?);
+    }
+    Ok(Executed { results, state: machine.finish() })
+}
+
+/// revm with a journal that is kept from one transaction to the next.
+pub(crate) struct PlainMachine<DB: DatabaseRef> {
+    evm: PlainEvm<DB>,
+    handler: KeptJournal<DB>,
+    /// Whether accounts that are destroyed must be taken out of the journal.
+    must_forget: bool,
+}
+
+impl<DB: DatabaseRef> PlainMachine<DB> {
+    pub(crate) fn new(env: &EvmEnv, db: DB) -> Self {
+        let database = WithoutDestroyed { db, destroyed: AddressSet::default() };
+        let context: Context<BlockEnv, TxEnv, CfgEnv, _, Journal<_>, ()> = Context::new(database, env.cfg_env.spec);
+        Self {
+            evm: context.with_cfg(env.cfg_env.clone()).with_block(env.block_env.clone()).build_mainnet(),
+            handler: KeptJournal { mainnet: MainnetHandler::default(), destroyed: Vec::new() },
+            must_forget: !env.cfg_env.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON),
+        }
+    }
+
+    /// Executes the next transaction. An invalid one changes nothing.
+    pub(crate) fn execute(&mut self, tx: TxEnv) -> Result<ExecutionResult, EVMError<DB::Error>> {
+        self.evm.ctx.tx = tx;
+        let result = self.handler.run(&mut self.evm)?;
+        for address in self.handler.destroyed.drain(..) {
+            let journal = &mut self.evm.ctx.journaled_state;
+            if self.must_forget && journal.inner.state.get(&address).is_some_and(Account::is_selfdestructed_locally) {
                 journal.inner.state.remove(&address);
                 journal.database.destroyed.insert(address);
             }
         }
+        Ok(result)
     }
-    let mut state = evm.finalize();
-    for address in evm.ctx.journaled_state.database.destroyed.drain() {
-        let account = state.entry(address).or_insert_with(|| {
-            let mut gone = Account::default();
-            gone.status = AccountStatus::SelfDestructedLocal | AccountStatus::Touched;
-            gone
-        });
-        account.mark_selfdestruct();
+
+    /// The accounts between two transactions, and the number of the next.
+    pub(crate) fn kept(&mut self) -> (&mut EvmState, &mut TransactionId) {
+        let inner = &mut self.evm.ctx.journaled_state.inner;
+        (&mut inner.state, &mut inner.transaction_id)
     }
-    Ok(Executed { results, state })
+
+    /// What the transactions have left.
+    fn finish(mut self) -> EvmState {
+        let mut state = self.evm.finalize();
+        for address in self.evm.ctx.journaled_state.database.destroyed.drain() {
+            let account = state.entry(address).or_insert_with(|| {
+                let mut gone = Account::default();
+                gone.status = AccountStatus::SelfDestructedLocal | AccountStatus::Touched;
+                gone
+            });
+            account.mark_selfdestruct();
+        }
+        state
+    }
 }
 
 /// Mainnet's rules, and a note of what every transaction destroys.

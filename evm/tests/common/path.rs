@@ -56,6 +56,22 @@ impl Path {
         )
     }
 
+    /// Parallel stretches of some `trial_units`, and after those that do not get done `worthwhile_percent` of what one
+    /// worker would, plain revm.
+    pub(crate) fn alternating(trial_units: u32, unit_length: usize, worthwhile_percent: u32) -> Self {
+        let config = Config {
+            mode: Mode::Auto,
+            max_parallel_threads: 2,
+            min_transactions_for_parallel: 1,
+            unit_length,
+            trial_units,
+            worthwhile_percent,
+            ..Config::default()
+        };
+        let name = format!("trials of {trial_units} units of {unit_length}, {worthwhile_percent} %");
+        Self::Parallel(ParallelEvm::with_exactly(config), name)
+    }
+
     /// As a block that is not worth dividing.
     pub(crate) fn not_divided() -> Self {
         let config = Config { mode: Mode::Sequential, ..Config::default() };

@@ -16,18 +16,38 @@ use common::path::{Path, Refused};
 use proptest::prelude::*;
 use revm::context::result::EVMError;
 use scene::Stage;
-use strategy::scene;
+use strategy::{long_scene, scene};
 
 static PATHS: LazyLock<Vec<Path>> = LazyLock::new(|| {
     let parallel = [1, 2, 4].into_iter().flat_map(|threads| [1, 3, 8].map(|units| Path::parallel(threads, units)));
-    [Path::Sequential, Path::not_divided()].into_iter().chain(parallel).chain([Path::prefetching(2, 2, 3)]).collect()
+    let others = [Path::Sequential, Path::not_divided(), Path::prefetching(2, 2, 3)];
+    others.into_iter().chain(parallel).chain(alternating().take(2)).collect()
 });
+
+static ALTERNATING: LazyLock<Vec<Path>> = LazyLock::new(|| alternating().collect());
+
+/// Paths on which parallel stretches are never worth it, always, or as it comes. A last one that is shorter than a trial
+/// is not judged: the block ends with it.
+fn alternating() -> impl Iterator<Item = Path> {
+    let trials = [(1, 1, u32::MAX), (3, 2, u32::MAX), (1, 1, 0), (1, 3, u32::MAX), (1, 1, 100), (2, 1, 60)];
+    trials.into_iter().map(|(units, length, percent)| Path::alternating(units, length, percent))
+}
 
 proptest! {
     #[test]
     fn every_path_gives_what_one_transaction_after_another_gives(scene in scene()) {
         let block = Stage::new(&scene).block(&scene.actions);
         for path in PATHS.iter() {
+            if let Err(difference) = block.check(path) {
+                return Err(TestCaseError::fail(difference));
+            }
+        }
+    }
+
+    #[test]
+    fn parallel_stretches_and_sequential_ones_take_over_from_each_other(scene in long_scene()) {
+        let block = Stage::new(&scene).block(&scene.actions);
+        for path in ALTERNATING.iter() {
             if let Err(difference) = block.check(path) {
                 return Err(TestCaseError::fail(difference));
             }

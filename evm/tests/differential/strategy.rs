@@ -1,5 +1,7 @@
 //! Random scenes: what there is before the block, and what its transactions are meant to do.
 
+use std::ops::Range;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use revm::primitives::hardfork::SpecId;
@@ -135,6 +137,15 @@ fn action() -> impl Strategy<Value = Action> {
 
 /// A scene of any fork.
 pub(crate) fn scene() -> impl Strategy<Value = Scene> {
+    scene_of(1..24)
+}
+
+/// One whose block is long enough for many stretches.
+pub(crate) fn long_scene() -> impl Strategy<Value = Scene> {
+    scene_of(24..64)
+}
+
+fn scene_of(actions: Range<usize>) -> impl Strategy<Value = Scene> {
     let specs: Vec<SpecId> = (0..=SpecId::NEXT as u8).filter_map(SpecId::try_from_u8).collect();
     let coinbase = prop_oneof![
         3 => Just(Target::Absent(9)),
@@ -151,7 +162,7 @@ pub(crate) fn scene() -> impl Strategy<Value = Scene> {
         [steps(10), steps(10), steps(8), steps(5)],
         [(steps(3), steps(6)), (steps(3), steps(4))],
         any::<bool>(),
-        vec(action(), 1..24),
+        vec(action(), actions),
     )
         .prop_map(|(spec, coinbase, contracts, inits, has_child, actions)| Scene {
             spec,
