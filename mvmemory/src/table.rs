@@ -101,7 +101,7 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
     }
 
     /// Whether `holds` is true for a location whose key has the hash `hash`.
-    pub(crate) fn any(&self, hash: u64, mut holds: impl FnMut(&Location<K, V>) -> bool) -> bool {
+    pub(crate) fn any(&self, hash: u64, mut holds: impl FnMut(Location<'_, K, V>) -> bool) -> bool {
         let tag = hash >> 32;
         for (level, slots) in self.levels.iter().enumerate() {
             let Some(slots) = slots.get() else { return false };
@@ -123,7 +123,7 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
     /// Empties the table for the next block. If the keys of this block needed more than one level, or filled the
     /// first too much, the next block starts with a larger first level.
     pub(crate) fn reset(&mut self) {
-        for location in self.arena.iter_mut() {
+        for mut location in self.arena.iter_mut() {
             location.reset();
         }
         self.reset_names();
