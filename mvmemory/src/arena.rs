@@ -3,10 +3,11 @@
 use crossbeam_utils::CachePadded;
 
 use crate::Value;
-use crate::location::Location;
+use crate::group::{GROUP, Group};
+use crate::location::{Location, LocationMut};
 use crate::sync::{AtomicU32, OnceLock, Ordering};
 
-/// Chunk `c` holds `FIRST << c` locations: 24 chunks cover more than any block can name.
+/// Chunk `c` holds `FIRST << c` locations, which are whole groups: 24 chunks cover more than any block can name.
 #[cfg(not(loom))]
 const FIRST: u32 = 256;
 #[cfg(loom)]
@@ -17,7 +18,7 @@ const CHUNKS: usize = 24;
 const CHUNKS: usize = 3;
 
 /// Locations that are next to each other, once somebody has wanted one of them.
-type Chunk<K, V> = OnceLock<Box<[Location<K, V>]>>;
+type Chunk<K, V> = OnceLock<Box<[Group<K, V>]>>;
 
 /// Numbers of locations that belong to one worker until it uses them. Workers that name new keys would meet at the
 /// counter otherwise, and their locations would be neighbours.
@@ -39,7 +40,7 @@ impl Reserve {
 impl Default for Reserve {
     /// An empty reserve, to be used for one block.
     fn default() -> Self {
-        Self { numbers: 0..0, step: 16 }
+        Self { numbers: 0..0, step: GROUP as u32 }
     }
 }
 
@@ -67,7 +68,7 @@ impl<K, V: Value> Arena<K, V> {
     ///
     /// # Panics
     /// When a block names more than 2^31 locations.
-    pub(crate) fn allocate(&self, reserve: &mut Reserve) -> (u32, &Location<K, V>) {
+    pub(crate) fn allocate(&self, reserve: &mut Reserve) -> (u32, Location<'_, K, V>) {
         if reserve.numbers.is_empty() {
             // Relaxed: the counter only has to give every caller numbers of its own; what is at a number is published
             // by whoever publishes the number.
@@ -77,24 +78,24 @@ impl<K, V: Value> Arena<K, V> {
         let id = reserve.numbers.next().expect("the reserve has just been filled");
         let (chunk, offset) = place(id);
         let slot = self.chunks.get(chunk).expect("a block names fewer than 2^31 locations");
-        let chunk = slot.get_or_init(|| (0..FIRST << chunk).map(|_| Location::new()).collect());
-        (id, &chunk[offset])
+        let chunk = slot.get_or_init(|| (0..(FIRST as usize) << chunk).step_by(GROUP).map(|_| Group::new()).collect());
+        (id, chunk[offset / GROUP].get(offset))
     }
 
-    pub(crate) fn get(&self, id: u32) -> &Location<K, V> {
+    pub(crate) fn get(&self, id: u32) -> Location<'_, K, V> {
         let (chunk, offset) = place(id);
         let chunk = self.chunks[chunk].get().expect("a number is known only after its chunk exists");
-        &chunk[offset]
+        chunk[offset / GROUP].get(offset)
     }
 
     pub(crate) fn len(&self) -> u32 {
         self.len.load(Ordering::Relaxed)
     }
 
-    /// Every location that was given out, chunk by chunk; perhaps some more, which are empty: of a chunk in which all
-    /// numbers were reserved and none was used there is nothing to visit.
-    pub(crate) fn slices_mut(&mut self) -> impl Iterator<Item = &mut [Location<K, V>]> {
-        let mut left = self.len() as usize;
+    /// The groups of every location that was given out, chunk by chunk, and with them perhaps some more locations, which
+    /// are empty: of a chunk in which all numbers were reserved and none was used there is nothing to visit.
+    pub(crate) fn slices_mut(&mut self) -> impl Iterator<Item = &mut [Group<K, V>]> {
+        let mut left = (self.len() as usize).div_ceil(GROUP);
         self.chunks.iter_mut().filter_map(OnceLock::get_mut).map(move |chunk| {
             let used = left.min(chunk.len());
             left -= used;
@@ -102,9 +103,9 @@ impl<K, V: Value> Arena<K, V> {
         })
     }
 
-    /// Every location that was given out.
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Location<K, V>> {
-        self.slices_mut().flatten()
+    /// Every location that was given out, and perhaps some empty ones.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = LocationMut<'_, K, V>> {
+        self.slices_mut().flatten().flat_map(Group::iter_mut)
     }
 
     /// Forgets which locations were given out; they must be empty. Their memory stays.

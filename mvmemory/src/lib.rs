@@ -45,17 +45,20 @@
 
 mod arena;
 mod canary;
+mod group;
 mod location;
 mod memory;
 mod sync;
 mod table;
 mod value;
+mod versions;
 
 pub use arena::Reserve;
-pub use location::{Announced, Change, Origin, Read};
+pub use location::Announced;
 pub use memory::{KeyChange, MvMemory, Part};
 pub use table::LocationId;
 pub use value::{NoDelta, OutOfBounds, Value};
+pub use versions::{Change, Origin, Read};
 
 #[cfg(all(test, loom))]
 mod loom_tests;

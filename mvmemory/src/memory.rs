@@ -3,8 +3,10 @@
 use std::hash::Hash;
 
 use crate::arena::Reserve;
-use crate::location::{Announced, Change, Location, Origin, Read};
+use crate::group::{GROUP, Group};
+use crate::location::Announced;
 use crate::table::{LocationId, Table};
+use crate::versions::{Change, Origin, Read};
 use crate::{OutOfBounds, Value};
 
 /// Versions of every key that a block touches, by unit (a unit is what is scheduled as one: a run of consecutive
@@ -94,13 +96,13 @@ impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K
         self.table.arena().get(location.0).still_reads(unit, origin, resolved)
     }
 
-    /// Publishes a change by incarnation `incarnation` of `unit`. True if a reader above could see a difference to
+    /// Publishes a change by incarnation `incarnation` of `unit`, which is less than [`u32::MAX`]. True if a reader above could see a difference to
     /// what was there: an equal content that replaces an estimate makes none.
     pub fn write(&self, location: LocationId, unit: u32, incarnation: u32, change: Change<V>) -> bool {
         self.table.arena().get(location.0).write(unit, incarnation, change)
     }
 
-    /// Announces, by a hint, that `unit` is going to write `location`, or to add to it. What was announced must be
+    /// Announces, by a hint, that `unit` (less than [`u32::MAX`]) is going to write `location`, or to add to it. What was announced must be
     /// written or [removed](Self::remove) when the unit has run.
     pub fn announce(&self, location: LocationId, unit: u32) -> Announced {
         self.table.arena().get(location.0).announce(unit)
@@ -170,19 +172,19 @@ impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K
     /// [finish](Part::finish) at once. If all have succeeded [`reset_finished`](Self::reset_finished) must follow,
     /// else [`reset`](Self::reset).
     pub fn parts(&mut self, count: usize) -> Vec<Part<'_, K, V>> {
-        let size = self.locations().div_ceil(count.max(1)).max(1);
+        let size = self.locations().div_ceil(GROUP).div_ceil(count.max(1)).max(1);
         let mut parts: Vec<Part<'_, K, V>> = Vec::with_capacity(count + 1);
         for mut slice in self.table.arena_mut().slices_mut() {
             while !slice.is_empty() {
-                let wanted = parts.last().map_or(0, |part| size.saturating_sub(part.len));
+                let wanted = parts.last().map_or(0, |part| size.saturating_sub(part.groups));
                 if wanted == 0 {
-                    parts.push(Part { slices: Vec::new(), len: 0 });
+                    parts.push(Part { slices: Vec::new(), groups: 0 });
                     continue;
                 }
                 let (head, rest) = slice.split_at_mut(wanted.min(slice.len()));
                 slice = rest;
                 if let Some(part) = parts.last_mut() {
-                    part.len += head.len();
+                    part.groups += head.len();
                     part.slices.push(head);
                 }
             }
@@ -193,7 +195,7 @@ impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K
     /// The `limit` keys that the most units wrote, the most written first, with the number of their writers.
     pub fn hottest(&mut self, limit: usize) -> Vec<(K, usize)> {
         let mut hottest: Vec<(K, usize)> = Vec::with_capacity(limit + 1);
-        for location in self.table.arena_mut().iter_mut() {
+        for mut location in self.table.arena_mut().iter_mut() {
             let writers = location.writers();
             if writers < 2 || (hottest.len() == limit && hottest.last().is_some_and(|last| last.1 >= writers)) {
                 continue;
@@ -208,7 +210,10 @@ impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K
     /// As [`reset`](Self::reset), for a memory whose [parts](Self::parts) are all finished: it does not visit their
     /// locations again.
     pub fn reset_finished(&mut self) {
-        debug_assert!(self.table.arena_mut().iter_mut().all(|location| location.is_empty()), "every part was finished");
+        debug_assert!(
+            self.table.arena_mut().iter_mut().all(|mut location| location.is_empty()),
+            "every part was finished"
+        );
         self.table.reset_names();
     }
 
@@ -220,8 +225,8 @@ impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K
 
 /// Some of the locations of a block that is over, see [`MvMemory::parts`].
 pub struct Part<'m, K, V: Value> {
-    slices: Vec<&'m mut [Location<K, V>]>,
-    len: usize,
+    slices: Vec<&'m mut [Group<K, V>]>,
+    groups: usize,
 }
 
 impl<K, V: Value> Part<'_, K, V> {
@@ -231,7 +236,7 @@ impl<K, V: Value> Part<'_, K, V> {
     /// # Errors
     /// What `load` returned.
     pub fn finish<E>(self, end: u32, load: impl FnMut(&K) -> Result<Option<V>, E>) -> Result<Vec<KeyChange<K, V>>, E> {
-        let mut changes = Vec::with_capacity(self.len);
+        let mut changes = Vec::with_capacity(self.groups * GROUP);
         self.for_each_change(end, load, |key, _, value| changes.push((key, value)))?;
         Ok(changes)
     }
@@ -243,7 +248,7 @@ impl<K, V: Value> Part<'_, K, V> {
         mut load: impl FnMut(&K) -> Result<Option<V>, E>,
         mut change: impl FnMut(K, &Option<V>, Option<V>),
     ) -> Result<(), E> {
-        for location in self.slices.into_iter().flatten() {
+        for mut location in self.slices.into_iter().flatten().flat_map(Group::iter_mut) {
             if let Some(value) = location.take_final(end)
                 && *location.base(&mut load)? != value
             {
@@ -258,7 +263,7 @@ impl<K, V: Value> Part<'_, K, V> {
 
 impl<K, V: Value> std::fmt::Debug for Part<'_, K, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Part").field("len", &self.len).finish_non_exhaustive()
+        f.debug_struct("Part").field("groups", &self.groups).finish_non_exhaustive()
     }
 }
 

@@ -2,7 +2,7 @@
 //! `loom_tests.rs` check the very code that runs.
 
 #[cfg(not(loom))]
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -12,6 +12,13 @@ pub(crate) use parking_lot::Mutex;
 
 #[cfg(not(loom))]
 pub(crate) use std::sync::OnceLock;
+
+/// A cell whose initialisation may fail; the standard library's is half the size and knows no such thing yet.
+#[cfg(not(loom))]
+pub(crate) use once_cell::sync::OnceCell;
+
+#[cfg(loom)]
+pub(crate) use self::OnceLock as OnceCell;
 
 /// loom's mutex behind parking_lot's interface. It cannot be poisoned: a model that panics has failed already.
 #[cfg(loom)]
@@ -64,15 +71,22 @@ impl<T> OnceLock<T> {
     }
 
     pub(crate) fn get_or_init(&self, init: impl FnOnce() -> T) -> &T {
+        let initialised: Result<&T, std::convert::Infallible> = self.get_or_try_init(|| Ok(init()));
+        match initialised {
+            Ok(value) => value,
+        }
+    }
+
+    pub(crate) fn get_or_try_init<E>(&self, init: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
         if self.get().is_none() {
             let _writing = self.writing.lock();
             if self.value.get().is_none() {
-                let value = init();
+                let value = init()?;
                 assert!(self.value.set(value).is_ok(), "initialisations exclude each other");
                 self.ready.store(true, Ordering::Release);
             }
         }
-        self.value.get().expect("it has just been initialised")
+        Ok(self.value.get().expect("it has just been initialised"))
     }
 
     pub(crate) fn take(&mut self) -> Option<T> {

@@ -27,6 +27,9 @@ const PROBES: usize = 1;
 const SMALLEST: usize = 1024;
 #[cfg(loom)]
 const SMALLEST: usize = 1;
+/// How many times the slots that the number of keys calls for the first level may have because keys did not find a place
+/// in it. With that many, keys whose hashes are spread practically always do.
+const GROWN_FOR_SPILLS: usize = 4;
 #[cfg(not(loom))]
 const LEVELS: usize = 24;
 #[cfg(loom)]
@@ -98,7 +101,7 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
     }
 
     /// Whether `holds` is true for a location whose key has the hash `hash`.
-    pub(crate) fn any(&self, hash: u64, mut holds: impl FnMut(&Location<K, V>) -> bool) -> bool {
+    pub(crate) fn any(&self, hash: u64, mut holds: impl FnMut(Location<'_, K, V>) -> bool) -> bool {
         let tag = hash >> 32;
         for (level, slots) in self.levels.iter().enumerate() {
             let Some(slots) = slots.get() else { return false };
@@ -118,9 +121,9 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
     }
 
     /// Empties the table for the next block. If the keys of this block needed more than one level, or filled the
-    /// first too much, the next block starts with a first level that would have held them.
+    /// first too much, the next block starts with a larger first level.
     pub(crate) fn reset(&mut self) {
-        for location in self.arena.iter_mut() {
+        for mut location in self.arena.iter_mut() {
             location.reset();
         }
         self.reset_names();
@@ -131,15 +134,89 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
         let wanted = (self.arena.len() as usize * 2).next_power_of_two().max(SMALLEST);
         self.arena.forget();
         let spilled = self.levels[1..].iter().any(|level| level.get().is_some());
-        if spilled || wanted > self.first {
-            self.first = wanted.max(self.first);
-            self.levels = std::array::from_fn(|_| OnceLock::new());
-            return;
+        // Half full or less is no promise that every key finds a place: further levels for a few keys would be made
+        // anew in every block. But keys whose hashes are all equal spill whatever the size: it is bounded.
+        let spread = if spilled { (self.first * 2).min(wanted * GROWN_FOR_SPILLS) } else { 0 };
+        let first = self.first.max(wanted).max(spread);
+        let keep = usize::from(first == self.first);
+        self.first = first;
+        for slot in self.levels[..keep].iter_mut().filter_map(OnceLock::get_mut).flatten() {
+            *slot = AtomicU64::new(0);
         }
-        if let Some(slots) = self.levels[0].get_mut() {
-            for slot in slots {
-                slot.store(0, Ordering::Relaxed); // exclusive access
-            }
+        if spilled || keep == 0 {
+            self.levels[keep..].fill_with(OnceLock::new);
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::{NoDelta, OutOfBounds};
+
+    #[derive(Debug, Clone, PartialEq)]
+    struct Nothing;
+
+    impl Value for Nothing {
+        type Delta = NoDelta;
+        fn apply(_: Option<&Self>, delta: &NoDelta) -> Result<Self, OutOfBounds> {
+            match *delta {}
+        }
+        fn combine(first: &NoDelta, _: &NoDelta) -> Result<NoDelta, OutOfBounds> {
+            match *first {}
+        }
+    }
+
+    /// A number is its own hash.
+    #[derive(Clone, Copy)]
+    struct Itself(u64);
+
+    impl BuildHasher for Itself {
+        type Hasher = Self;
+        fn build_hasher(&self) -> Self {
+            *self
+        }
+    }
+
+    impl std::hash::Hasher for Itself {
+        fn finish(&self) -> u64 {
+            self.0
+        }
+        fn write(&mut self, _: &[u8]) {
+            unreachable!("only numbers are hashed")
+        }
+        fn write_u64(&mut self, number: u64) {
+            self.0 = number;
+        }
+    }
+
+    /// One block that names `keys`, and whether they needed more than the first level.
+    fn spills(table: &mut Table<u64, Nothing, Itself>, keys: impl Iterator<Item = u64>) -> bool {
+        for key in keys {
+            table.intern(table.hash(&key), &key, &mut Reserve::single());
+        }
+        let spilled = table.levels[1].get().is_some();
+        table.reset();
+        spilled
+    }
+
+    /// Few keys that crowd in one place of a small level, and in two of the next larger one.
+    #[test]
+    fn what_spilled_once_does_not_spill_again() {
+        let mut table = Table::new(Itself(0));
+        let crowd = || (0..PROBES as u64 + 4).map(|key| key * SMALLEST as u64);
+        assert!(spills(&mut table, crowd()), "all of them want the same slot");
+        assert!(!spills(&mut table, crowd()), "half of them want another one now");
+        assert_eq!(table.first, 2 * SMALLEST);
+    }
+
+    /// No number of slots is enough for keys with equal low bits, so nothing grows for them for ever.
+    #[test]
+    fn what_always_spills_does_not_grow_the_table_for_ever() {
+        let mut table = Table::new(Itself(0));
+        for block in 0..6 {
+            assert!(spills(&mut table, (0..PROBES as u64 + 4).map(|key| key << 40)), "block {block}");
+            assert!(table.first <= GROWN_FOR_SPILLS * SMALLEST, "{} slots after block {block}", table.first);
         }
     }
 }

@@ -1,0 +1,139 @@
+//! The versions of one key's value within a block, and what a reader makes of them. All of it happens under the lock of
+//! one location, see [`crate::location`].
+
+use smallvec::SmallVec;
+
+use crate::{OutOfBounds, Value};
+
+/// What a unit did to a location.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change<V: Value> {
+    /// The location holds this value now; `None` is a deletion.
+    Set(Option<V>),
+    /// A commutative delta on whatever the location held.
+    Add(V::Delta),
+}
+
+/// What one unit has left at a location.
+#[derive(Debug)]
+pub(crate) struct Entry<V: Value> {
+    pub(crate) unit: u32,
+    /// The incarnation that wrote this content first: later incarnations that write an equal content keep it.
+    pub(crate) stamp: u32,
+    /// The unit will write anew; readers must wait for it.
+    pub(crate) estimate: bool,
+    /// `None`: announced by a hint, nothing has been written yet (then `estimate` is set).
+    pub(crate) change: Option<Change<V>>,
+}
+
+/// The entries of one location.
+#[derive(Debug)]
+pub(crate) struct Versions<V: Value> {
+    /// Sorted by unit.
+    pub(crate) entries: SmallVec<[Entry<V>; 1]>,
+    /// Committed entries that were removed because nobody can read them any more.
+    pub(crate) dropped: usize,
+}
+
+/// Entries at the end that are looked at one by one: nearly all work is close to the last writer.
+const NEAR_THE_END: usize = 4;
+
+impl<V: Value> Versions<V> {
+    pub(crate) fn new() -> Self {
+        Self { entries: SmallVec::new(), dropped: 0 }
+    }
+
+    /// Number of entries of units below `unit`: where an entry of `unit` is or would be.
+    pub(crate) fn below(&self, unit: u32) -> usize {
+        let mut len = self.entries.len();
+        let near = len.saturating_sub(NEAR_THE_END);
+        while len > near {
+            if self.entries[len - 1].unit < unit {
+                return len;
+            }
+            len -= 1;
+        }
+        self.entries[..len].partition_point(|entry| entry.unit < unit)
+    }
+
+    /// Drops entries that nobody will read again: those below the committed entry at `at`, but for the one just below,
+    /// which the same unit needs if it has to run again. So a hot counter stays as short as the window of units that
+    /// are not committed.
+    pub(crate) fn drop_before(&mut self, at: usize) {
+        // What follows moves down: worth it when it is no more than what goes, so that each entry moves about once.
+        if at > 16 && at * 2 > self.entries.len() {
+            self.dropped += self.entries.drain(..at - 1).len();
+        }
+    }
+
+    pub(crate) fn find(&self, unit: u32) -> Option<usize> {
+        let at = self.below(unit);
+        self.entries.get(at).filter(|entry| entry.unit == unit).map(|_| at)
+    }
+}
+
+/// Where a read value came from, for validation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The value from before the block.
+    Base,
+    /// Written by `unit`, first with this content by incarnation `stamp`.
+    Version {
+        /// The writer.
+        unit: u32,
+        /// The incarnation that wrote this content first.
+        stamp: u32,
+    },
+    /// Computed from deltas: whoever validates compares the value.
+    Resolved,
+}
+
+/// What a unit finds when it reads a location.
+#[derive(Debug, PartialEq)]
+pub enum Read<V> {
+    /// A value (or none), and where it came from.
+    Value(Option<V>, Origin),
+    /// `unit` is going to write here.
+    Estimate(u32),
+    /// Nothing below decides it: the base value is wanted and has not been loaded.
+    NeedsBase,
+    /// A delta below leaves its range: only the commit order can tell which transaction fails.
+    OutOfBounds,
+}
+
+impl<V: Value> Versions<V> {
+    /// The value on top of `below`.
+    pub(crate) fn resolve(below: &[Entry<V>], base: Option<&Option<V>>) -> Read<V> {
+        let mut deltas_from = below.len();
+        let (start, origin) = loop {
+            let Some(entry) = deltas_from.checked_sub(1).map(|at| &below[at]) else {
+                match base {
+                    Some(base) => break (base, Origin::Base),
+                    None => return Read::NeedsBase,
+                }
+            };
+            match &entry.change {
+                _ if entry.estimate => return Read::Estimate(entry.unit),
+                Some(Change::Set(value)) => {
+                    break (value, Origin::Version { unit: entry.unit, stamp: entry.stamp });
+                }
+                Some(Change::Add(_)) => deltas_from -= 1,
+                None => unreachable!("an announced entry is an estimate until it is written or removed"),
+            }
+        };
+        if deltas_from == below.len() {
+            return Read::Value(start.clone(), origin);
+        }
+        let mut value = start.clone();
+        for entry in &below[deltas_from..] {
+            let Some(Change::Add(delta)) = &entry.change else {
+                unreachable!("the walk above stopped at the first entry that is not a delta")
+            };
+            match V::apply(value.as_ref(), delta) {
+                Ok(next) => value = Some(next),
+                Err(OutOfBounds) => return Read::OutOfBounds,
+            }
+        }
+        Read::Value(value, Origin::Resolved)
+    }
+}
