@@ -456,6 +456,7 @@ impl<V: Vm> Engine<V> {
             overlays: Vec::new(),
         });
         scratch.scheduler.reset(units);
+        scratch.scheduler.limit_run_ahead(workers);
         scratch.written_kinds.clear();
         let units = units as usize;
         for record in scratch.records.iter_mut().take(units) {
