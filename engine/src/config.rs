@@ -55,12 +55,12 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// All cores, one transaction a unit, `Auto` from 8 transactions on, no prefetching.
+    /// All cores, one transaction a unit, `Auto` from 16 transactions on, no prefetching.
     fn default() -> Self {
         Self {
             enable_parallel_execution: true,
             max_parallel_threads: std::thread::available_parallelism().map_or(1, usize::from),
-            min_transactions_for_parallel: 8,
+            min_transactions_for_parallel: 16,
             mode: Mode::Auto,
             unit_length: 1,
             longest_unit: 1,

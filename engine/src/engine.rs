@@ -97,9 +97,10 @@ struct Scratch<V: Vm> {
 }
 
 impl<V: Vm> Scratch<V> {
-    /// Makes scheduler and records ready for `units` units. The memory stays as the stretches before have left it.
-    fn begin_stretch(&mut self, units: u32) {
+    /// Makes scheduler and records ready for `units` units and so many workers. The memory stays as the stretches before have left it.
+    fn begin_stretch(&mut self, units: u32, workers: usize) {
         self.scheduler.reset(units);
+        self.scheduler.limit_run_ahead(workers);
         let units = units as usize;
         for record in self.records.iter_mut().take(units) {
             record.get_mut().clear();
@@ -353,7 +354,7 @@ impl<V: Vm> Engine<V> {
             let units = u32::try_from(units).ok().filter(|units| *units < (1 << 31) - first_position);
             let units = units.ok_or(BlockError::TooLong { transactions: transactions.len() })?;
             units_begun = first_position + units;
-            scratch.begin_stretch(units);
+            scratch.begin_stretch(units, workers);
             let run = BlockRun {
                 vm,
                 reader,

@@ -113,7 +113,7 @@ impl<'b, V: Vm, R: StateReader<V::Key, V::Value>> Prefetch<'b, V, R> {
                 return Some(*next - 1);
             }
             // Not for a single unit: so far that waking up is worth it.
-            self.scheduler.wait_until_begun(begun + self.distance / 4);
+            self.scheduler.wait_until_begun(begun + (self.distance / 4).saturating_sub(1));
         }
         None
     }

@@ -330,6 +330,9 @@ impl BlockExecutor for SequentialExecutor {
     }
 }
 
+/// Blocks of fewer transactions are too short for that: waking a worker takes as long as half a signature.
+const SIGNATURES_WORTH_SHARING: usize = 4;
+
 /// Optimistically on all workers; signatures are checked beforehand on the same pool.
 #[derive(Debug)]
 pub struct OptimisticExecutor {
@@ -361,6 +364,15 @@ impl OptimisticExecutor {
         let for_calls = is_shorter.then(|| self.engine.sharing_threads(config));
         Self { for_calls, ..self }
     }
+
+    /// Whether signatures are checked by all workers before anything is executed. A signature takes as long as dozens of
+    /// transfers, so this pays for blocks that are too short to be executed in parallel.
+    fn shares_signatures(&self, transactions: &[SignedTransaction]) -> bool {
+        let config = self.engine.config();
+        let is_allowed = config.enable_parallel_execution && config.max_parallel_threads > 1;
+        config.is_parallel(transactions.len())
+            || (config.mode == Mode::Auto && is_allowed && transactions.len() >= SIGNATURES_WORTH_SHARING)
+    }
 }
 
 impl BlockExecutor for OptimisticExecutor {
@@ -374,7 +386,7 @@ impl BlockExecutor for OptimisticExecutor {
 
     fn check_signatures(&self, transactions: &[SignedTransaction]) {
         let config = self.engine.config();
-        if config.is_parallel(transactions.len()) {
+        if self.shares_signatures(transactions) {
             check_signatures(self.engine.pool(), config.max_parallel_threads, transactions);
         }
     }
@@ -385,7 +397,7 @@ impl BlockExecutor for OptimisticExecutor {
             _ => &self.engine,
         };
         let mut watch = Stopwatch::start();
-        if engine.config().is_parallel(block.transactions.len()) {
+        if self.shares_signatures(&block.transactions) {
             self.check_signatures(&block.transactions);
             watch.signatures_end();
         }

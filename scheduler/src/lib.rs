@@ -41,6 +41,7 @@ mod scheduler;
 mod status;
 mod sync;
 mod unit_set;
+mod window;
 
 #[cfg(all(test, loom))]
 mod loom_tests;

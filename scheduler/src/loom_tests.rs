@@ -15,6 +15,7 @@ use weft_mvmemory::{Change, LocationId, MvMemory, Origin, OutOfBounds, Read, Val
 
 use crate::sync::Mutex;
 use crate::unit_set::UnitSet;
+use crate::window::Window;
 use crate::{Execution, HandOff, Scheduler, Task, Validation};
 
 /// Checks `body` in every interleaving with at most `preemptions` preemptions (`None`: in all). The environment variable
@@ -435,6 +436,49 @@ fn loom_park_against_finish() {
         let hand_off = scheduler.finish_execution(first, false);
         assert_eq!(hand_off.execution.map(|execution| execution.unit()), Some(1), "the lowest is handed over");
         assert_eq!(sleeper.join().unwrap(), 2);
+    });
+}
+
+/// A worker finds all units beyond the window and goes to sleep while the frontier moves: it is woken for what the window
+/// lets in at once then, even if the other worker never asks for work again. At most two preemptions.
+#[test]
+fn loom_park_against_window() {
+    model(Some(2), || {
+        let mut toy = Toy::new(4, 1);
+        toy.scheduler.set_window(Window::of_units(2, 2));
+        let (first, second) = (next_execution(&toy.scheduler, 0), next_execution(&toy.scheduler, 1));
+        assert_eq!(toy.scheduler.next_task(), None, "unit 2 is beyond the window");
+        let toy = Arc::new(toy);
+        let sleeper = {
+            let toy = Arc::clone(&toy);
+            thread::spawn(move || toy.work())
+        };
+        toy.follow(Some(first));
+        toy.follow(Some(second));
+        if toy.scheduler.begun() > 2 {
+            // The other one has begun a unit that was let in alone; who follows it must not leave either.
+            toy.work();
+        }
+        sleeper.join().unwrap();
+        toy.assert_done();
+    });
+}
+
+/// Two workers and a window of one unit: whoever moves the frontier goes on, and nothing wakes the other one before the
+/// end. At most two preemptions.
+#[test]
+fn loom_window_of_one_unit() {
+    model(Some(2), || {
+        let mut toy = Toy::new(3, 1);
+        toy.scheduler.set_window(Window::of_units(1, 2));
+        let toy = Arc::new(toy);
+        let other = {
+            let toy = Arc::clone(&toy);
+            thread::spawn(move || toy.work())
+        };
+        toy.work();
+        other.join().unwrap();
+        toy.assert_done();
     });
 }
 

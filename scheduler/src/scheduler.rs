@@ -6,6 +6,8 @@
 //!   every unit has executed at least once. **First validations** are claimed in order below the executed prefix; a
 //!   unit that executes for the first time therefore never has to send anybody back to validation, and without
 //!   conflicts every unit is validated exactly once.
+//! - With conflicts, first executions are claimed only within a *window* over the commit frontier, which follows how much
+//!   is executed in vain. The unit at the frontier is always within; who finds all others beyond it sleeps.
 //! - **Re-executions and repeated validations** wait in two sets from which the lowest is taken first.
 //! - A **rewind** follows a re-execution that changed something: every unit above it that has been validated, or is
 //!   being validated, goes back to validation. It is complete before the re-executed unit counts as executed, so the
@@ -25,6 +27,7 @@ use crate::idle::Idle;
 use crate::status::{Phase, Status, Word};
 use crate::sync::{AtomicBool, AtomicU32, Ordering, fence};
 use crate::unit_set::UnitSet;
+use crate::window::Window;
 
 /// The right to execute a unit. Given back by [`Scheduler::finish_execution`], [`Scheduler::suspend`] or
 /// [`Scheduler::defer`].
@@ -126,6 +129,8 @@ pub struct Scheduler {
     ready: UnitSet,
     /// Units to validate again.
     rewound: UnitSet,
+    /// Which units may be claimed for their first execution.
+    window: Window,
     idle: Idle,
     #[cfg(not(loom))]
     ahead: Ahead,
@@ -147,6 +152,7 @@ impl Scheduler {
             committing: CachePadded::new(AtomicBool::new(false)),
             ready: UnitSet::with_limit(units),
             rewound: UnitSet::with_limit(units),
+            window: Window::new(0),
             idle: Idle::new(),
             #[cfg(not(loom))]
             ahead: Ahead::new(),
@@ -169,6 +175,18 @@ impl Scheduler {
         self.ready = UnitSet::with_limit(units);
         self.rewound = UnitSet::with_limit(units);
         self.over = AtomicBool::new(units == 0);
+    }
+
+    /// From now on units are begun only so far beyond the commit frontier as is of use to so many workers. To be called
+    /// before a block, after [`reset`](Self::reset), with at least one worker; else units are begun as far ahead as
+    /// anybody asks for them.
+    pub fn limit_run_ahead(&mut self, workers: usize) {
+        self.window = Window::new(workers);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn set_window(&mut self, window: Window) {
+        self.window = window;
     }
 
     /// Number of units of the block.
@@ -255,7 +273,7 @@ impl Scheduler {
 
     /// Whether there is anything to do at this moment.
     pub fn has_work(&self) -> bool {
-        self.has_begun_work() || self.fresh.load(Ordering::Relaxed) < self.len
+        self.has_begun_work() || self.may_begin(self.fresh.load(Ordering::Relaxed))
     }
 
     /// [`wait_for_work`](Self::wait_for_work) for workers that take turns on one thread and must not block: false if
@@ -318,9 +336,14 @@ impl Scheduler {
         }
     }
 
+    /// Whether `unit` may be claimed for its first execution, if it is the next.
+    fn may_begin(&self, unit: u32) -> bool {
+        unit < self.len && self.window.admits(unit, || self.committed.load(Ordering::Acquire))
+    }
+
     fn claim_fresh(&self) -> Option<u32> {
         // Relaxed: the claim itself is the transition of the unit's status.
-        if self.fresh.load(Ordering::Relaxed) >= self.len {
+        if !self.may_begin(self.fresh.load(Ordering::Relaxed)) {
             return None;
         }
         let unit = self.fresh.fetch_add(1, Ordering::Relaxed);
@@ -532,6 +555,9 @@ impl Scheduler {
         let Validation { unit, claimed } = validation;
         let aborting = claimed.with_phase(Phase::Aborting);
         let won = self.units[unit as usize].status.transition(claimed, aborting);
+        if won {
+            self.window.shrink();
+        }
         won.then(|| Abort { unit, incarnation: claimed.incarnation() })
     }
 
@@ -563,6 +589,7 @@ impl Scheduler {
                 return;
             }
             let mut at = self.committed.load(Ordering::Acquire);
+            let before = at;
             while at < self.len && !self.is_over() && self.is_validated(at) {
                 if step(at).is_break() {
                     self.halt();
@@ -578,6 +605,10 @@ impl Scheduler {
                 self.halt();
             }
             self.committing.store(false, Ordering::Release);
+            // The caller itself begins the first unit that the window lets in now; the next one is worth a wake-up.
+            if self.window.grow(at - before) && self.may_begin(self.fresh.load(Ordering::Relaxed).saturating_add(1)) {
+                self.idle.wake_one();
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use crate::window::Window;
 use crate::{Execution, Scheduler, Task, Validation};
 
 fn next_execution(scheduler: &Scheduler, unit: u32) -> Execution {
@@ -334,6 +335,63 @@ fn repeated_work_comes_before_new_work() {
     let _ = next_execution(&scheduler, 3);
 }
 
+/// After an abort units beyond the window are not begun, and wait for the frontier to move.
+#[test]
+fn after_an_abort_nobody_runs_far_ahead() {
+    let mut scheduler = Scheduler::new(100);
+    scheduler.limit_run_ahead(2);
+    let first = execute(&scheduler, 0).expect("the lowest unit");
+    let abort = scheduler.abort(first).expect("nobody else has settled it");
+    let again = scheduler.finish_abort(abort);
+    for unit in 1..15 {
+        let validation = execute(&scheduler, unit).expect("all below has executed");
+        assert!(scheduler.confirm(validation));
+    }
+    assert!(!scheduler.has_work(), "8 units for each worker, less the abort's share");
+    assert_eq!(scheduler.next_task(), None);
+    assert!(!scheduler.call_for_help(14), "what is beyond the window is above all that was begun");
+
+    let validation = scheduler.finish_execution(again, false).validation.expect("validated at once");
+    assert!(scheduler.confirm(validation));
+    assert_eq!(committed(&scheduler).len(), 15);
+    assert!(scheduler.has_work());
+    for unit in 15..30 {
+        assert_eq!(next_execution(&scheduler, unit).unit(), unit);
+    }
+    // The next block knows nothing of it.
+    scheduler.reset(100);
+    scheduler.limit_run_ahead(2);
+    for unit in 0..100 {
+        assert_eq!(next_execution(&scheduler, unit).unit(), unit);
+    }
+}
+
+/// However small the window, the unit at the frontier can be begun; and a commit that lets in two units wakes a sleeper.
+#[test]
+fn the_frontier_is_within_every_window() {
+    let mut scheduler = Scheduler::new(3);
+    scheduler.set_window(Window::of_units(1, 4));
+    for unit in 0..3 {
+        let validation = execute(&scheduler, unit).expect("all below has executed");
+        assert_eq!(scheduler.next_task(), None, "unit {unit} is not committed");
+        assert!(scheduler.fall_asleep());
+        assert!(scheduler.confirm(validation));
+        assert_eq!(committed(&scheduler), [unit]);
+        assert_eq!(scheduler.take_wake(), unit == 2, "the one unit is for who has committed; the end wakes all");
+    }
+
+    let mut scheduler = Scheduler::new(4);
+    scheduler.set_window(Window::of_units(2, 4));
+    let first = execute(&scheduler, 0).expect("the lowest unit");
+    let second = execute(&scheduler, 1).expect("all below has executed");
+    assert!(scheduler.fall_asleep() && scheduler.fall_asleep());
+    assert!(scheduler.confirm(second) && committed(&scheduler).is_empty());
+    assert!(!scheduler.take_wake());
+    assert!(scheduler.confirm(first));
+    assert_eq!(committed(&scheduler), [0, 1]);
+    assert!(scheduler.take_wake() && !scheduler.take_wake(), "one of two");
+}
+
 // --- Commit ----------------------------------------------------------------------------------------------------------
 
 /// Field notes, bug 14: an empty block, and halting on the first, a middle and the last unit. The unit on which the
@@ -650,9 +708,12 @@ impl Load {
 fn the_commit_prefix_is_stable_under_load() {
     within_a_while("the block is over", || {
         let mut recycled = Scheduler::new(0);
-        for round in 0..60u32 {
-            let units = 40 + round * 13;
+        for round in 0..120u32 {
+            let units = 40 + round % 60 * 13;
             recycled.reset(units);
+            if round >= 60 {
+                recycled.limit_run_ahead(2 + round as usize % 3);
+            }
             let each = || (0..units).map(|_| AtomicU32::new(0)).collect();
             let (scheduler, distance) = (recycled, 1 + round % 6);
             let load = Load { scheduler, values: each(), seen: each(), committed: AtomicU32::new(0), distance };

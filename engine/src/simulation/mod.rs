@@ -216,7 +216,8 @@ impl Simulation {
         let workers = self.workers.clamp(1, units.max(1) as usize);
 
         let mut memory = MvMemory::new();
-        let scheduler = Scheduler::new(units);
+        let mut scheduler = Scheduler::new(units);
+        scheduler.limit_run_ahead(workers);
         let written_kinds = WrittenKinds::default();
         let records: Vec<_> = (0..units).map(|_| Mutex::new(Record::new())).collect();
         let progress = Progress::new(policy, transactions.len(), |_, _: &_| {});
