@@ -506,14 +506,20 @@ where
             }
         }
         commit.units = self.position(unit) + 1;
-        let committed =
-            Committed { transactions: self.range(unit).len(), took: record.took, was_disturbed: record.was_disturbed };
-        if let Some(length) = commit.sizing.as_mut().and_then(|sizing| sizing.committed(committed)) {
-            commit.next_length = Some(length);
-            if let Some(watch) = &mut commit.watch {
-                watch.begin_window();
+        if let Some(sizing) = &mut commit.sizing {
+            let committed = Committed {
+                transactions: self.range(unit).len(),
+                took: record.took,
+                was_disturbed: record.was_disturbed,
+                ahead: self.scheduler.begun().saturating_sub(unit + 1),
+            };
+            if let Some(length) = sizing.committed(committed) {
+                commit.next_length = Some(length);
+                if let Some(watch) = &mut commit.watch {
+                    watch.begin_window();
+                }
+                return Ok(ControlFlow::Break(()));
             }
-            return Ok(ControlFlow::Break(()));
         }
         if commit.watch.as_mut().is_some_and(|watch| !watch.is_worth_it(record.took)) {
             commit.has_given_up = true;

@@ -12,10 +12,13 @@ use crate::config::Config;
 const WINDOW: u32 = 32;
 /// A unit is to take about so long: its bookkeeping is a hundredth of that, and what waits for a unit does not wait long.
 const WANTED: Duration = Duration::from_micros(64);
-/// A block is divided into so many units a worker at least, so that all have enough to do to the end.
-const LEAST_A_WORKER: usize = 8;
+/// A block is divided into so many units a worker at least, and into two windows where those are shorter: so that all
+/// have enough to do to the end. In shorter blocks what a change of length wastes is not made up for either.
+const LEAST_A_WORKER: usize = 64;
 /// Units grow so much at a time: conflicts grow with the square of the length.
 const GROWTH: usize = 4;
+/// The length is not changed where more units than so many a worker have run ahead: it would waste more than it saves.
+const MOST_AHEAD: u32 = 4;
 /// Of the units of a window, in percent: so many may be disturbed if units are to grow.
 const CALM: u32 = 2;
 /// If more are, units are to shrink.
@@ -28,6 +31,8 @@ pub(crate) struct Committed {
     pub(crate) took: Duration,
     /// It had to wait for another unit, or to run again.
     pub(crate) was_disturbed: bool,
+    /// Units that have been begun beyond it: with another length they are executed in vain.
+    pub(crate) ahead: u32,
 }
 
 /// Chooses the length of units.
@@ -40,6 +45,8 @@ pub(crate) struct Sizing {
     left: usize,
     workers: usize,
     window: u32,
+    /// The block is divided into no fewer units.
+    least: usize,
     /// Windows without disturbance that must pass before units grow: more after each time that they were too long.
     patience: u32,
     calm: u32,
@@ -52,14 +59,17 @@ pub(crate) struct Sizing {
 impl Sizing {
     /// For a block of `transactions` that begins with units of `length`; `None` where there is nothing to choose.
     pub(crate) fn new(config: &Config, length: usize, transactions: usize, workers: usize) -> Option<Self> {
-        let longest = config.longest_unit.min(transactions / (LEAST_A_WORKER * workers));
+        let window = config.trial_units.clamp(1, WINDOW);
+        let least = LEAST_A_WORKER.min(2 * window as usize) * workers;
+        let longest = config.longest_unit.min(transactions / least);
         (workers > 1 && longest > length).then(|| Self {
             shortest: length,
             longest,
             length,
             left: transactions,
             workers,
-            window: config.trial_units.clamp(1, WINDOW),
+            window,
+            least,
             patience: 1,
             calm: 0,
             units: 0,
@@ -76,7 +86,7 @@ impl Sizing {
         self.disturbed += u32::from(unit.was_disturbed);
         self.transactions += unit.transactions;
         self.took += unit.took;
-        if self.units < self.window {
+        if self.units < self.window || unit.ahead > MOST_AHEAD * self.workers as u32 {
             return None;
         }
         let length = self.wanted();
@@ -109,7 +119,7 @@ impl Sizing {
             return self.length;
         }
         self.calm = self.calm.saturating_add(1);
-        let enough = self.left / (LEAST_A_WORKER * self.workers);
+        let enough = self.left / self.least;
         let longest = self.longest.min(fits).min(enough).min(self.length * GROWTH);
         // Another stretch costs some ten microseconds: not for a little.
         if self.calm >= self.patience && longest >= self.length * 2 { longest } else { self.length }
@@ -132,6 +142,7 @@ mod tests {
             transactions: length,
             took: each * length as u32,
             was_disturbed: disturbed > 0 && at.is_multiple_of(disturbed),
+            ahead: 1,
         };
         (0..units).filter_map(|at| sizing.committed(unit(at, sizing.length))).collect()
     }
@@ -146,12 +157,12 @@ mod tests {
 
     #[test]
     fn a_block_is_divided_among_its_workers_to_its_end() {
-        assert!(sizing(64, 31).is_none(), "a worker would get only a few units");
-        let mut sizing = sizing(64, 10_000).unwrap();
+        assert!(sizing(64, 255).is_none(), "a worker would get only a few units");
+        let mut sizing = sizing(64, 20_000).unwrap();
         let lengths = lengths(&mut sizing, 1_000, SHORT, 0);
         assert_eq!(lengths[..3], [4, 16, 64]);
-        let mut last = self::sizing(64, 700).unwrap();
-        assert_eq!(self::lengths(&mut last, 10 * WINDOW, SHORT, 0), [4, 16], "16 of 540 are 33 units");
+        let mut last = self::sizing(64, 3000).unwrap();
+        assert_eq!(self::lengths(&mut last, 10 * WINDOW, SHORT, 0), [4, 16], "more would be fewer than 128 units");
     }
 
     #[test]
@@ -162,6 +173,14 @@ mod tests {
         assert_eq!(lengths(&mut sizing, 3 * WINDOW, SHORT, 0), [0; 0], "once burned");
         assert_eq!(lengths(&mut sizing, 1100 * WINDOW, SHORT, 0), [32, 64]);
         assert_eq!(lengths(&mut sizing, WINDOW, SHORT, 20), [0; 0], "a few are not worth another length");
+    }
+
+    #[test]
+    fn what_has_run_far_ahead_is_not_wasted() {
+        let mut sizing = sizing(64, 1_000_000).unwrap();
+        let far = Committed { transactions: 1, took: SHORT, was_disturbed: false, ahead: 4 * 2 + 1 };
+        assert!((0..10 * WINDOW).all(|_| sizing.committed(far).is_none()));
+        assert_eq!(sizing.committed(Committed { ahead: 4 * 2, ..far }), Some(4));
     }
 
     #[test]
