@@ -62,7 +62,7 @@ impl Sizing {
         let window = config.trial_units.clamp(1, WINDOW);
         let least = LEAST_A_WORKER.min(2 * window as usize) * workers;
         let longest = config.longest_unit.min(transactions / least);
-        (workers > 1 && longest > length).then(|| Self {
+        (workers > 1 && longest > length).then_some(Self {
             shortest: length,
             longest,
             length,
