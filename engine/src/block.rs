@@ -442,11 +442,6 @@ where
         counts.aborts += 1;
         // Since we could abort it, this is the incarnation that we have looked at.
         let record = self.records[unit as usize].lock();
-        if record.on_final_values {
-            drop(record);
-            self.fail(BlockError::Inconsistent { transaction: self.range(unit).start });
-            return Checked::Settled;
-        }
         for write in &record.writes {
             self.memory.mark_estimate(write.location, self.position(unit));
         }

@@ -14,14 +14,31 @@ use crate::vm::RareKind;
 /// From this number of accesses on they are found through an index: comparing a few hashes in a row is cheaper.
 const INDEXED_FROM: usize = 16;
 
+/// What a unit has read from outside.
+#[derive(Debug)]
+pub(crate) enum Outside<V> {
+    /// The base value. It stays at its location as long as the block runs, so there is no need for a copy.
+    Base,
+    /// What the units below had made of it when it was read.
+    Value(Option<V>, Origin),
+}
+
+impl<V> Outside<V> {
+    /// Where it came from, and the value where that has been computed.
+    pub(crate) fn origin(&self) -> (Origin, Option<&Option<V>>) {
+        match self {
+            Self::Base => (Origin::Base, None),
+            Self::Value(value, origin) => (*origin, Some(value)),
+        }
+    }
+}
+
 /// One location that the unit has touched.
 #[derive(Debug)]
 pub(crate) struct Access<V: Value> {
-    /// Of the key; equal keys have equal hashes, and different keys different locations.
-    hash: u64,
     pub(crate) location: LocationId,
     /// What was read from outside the unit.
-    pub(crate) outside: Option<(Option<V>, Origin)>,
+    pub(crate) outside: Option<Outside<V>>,
     /// What the unit's finished transactions have done.
     pub(crate) unit: Option<Change<V>>,
     /// What the running transaction has done.
@@ -32,6 +49,9 @@ pub(crate) struct Access<V: Value> {
 #[derive(Debug)]
 pub(crate) struct Overlay<V: Value> {
     accesses: Vec<Access<V>>,
+    /// The hashes of their keys, apart: they are compared one after another. Equal keys have equal hashes, and different
+    /// keys different locations.
+    hashes: Vec<u64>,
     index: HashTable<u32>,
     /// Accesses that the running transaction has changed.
     touched: Vec<u32>,
@@ -51,6 +71,7 @@ impl<V: Value> Overlay<V> {
     pub(crate) fn new() -> Self {
         Self {
             accesses: Vec::new(),
+            hashes: Vec::new(),
             index: HashTable::new(),
             touched: Vec::new(),
             replaced: Vec::new(),
@@ -71,6 +92,7 @@ impl<V: Value> Overlay<V> {
     /// Forgets everything, for the next unit. The memory stays.
     pub(crate) fn clear(&mut self) {
         self.accesses.clear();
+        self.hashes.clear();
         self.index.clear();
         self.touched.clear();
         self.rare_reads.clear();
@@ -114,28 +136,33 @@ impl<V: Value> Overlay<V> {
     }
 
     /// The access to the key with `hash` for which `is_key` holds.
+    #[inline]
     pub(crate) fn find(&self, hash: u64, is_key: impl Fn(LocationId) -> bool) -> Option<usize> {
-        let fits = |access: &Access<V>| access.hash == hash && is_key(access.location);
-        if self.accesses.len() < INDEXED_FROM {
-            return self.accesses.iter().position(fits);
+        if self.hashes.len() < INDEXED_FROM {
+            let mut alike = self.hashes.iter().enumerate().filter(|(_, known)| **known == hash);
+            return alike.find(|(at, _)| is_key(self.accesses[*at].location)).map(|(at, _)| at);
         }
-        self.index.find(hash, |&at| fits(&self.accesses[at as usize])).map(|&at| at as usize)
+        let fits = |&at: &u32| self.hashes[at as usize] == hash && is_key(self.accesses[at as usize].location);
+        self.index.find(hash, fits).map(|&at| at as usize)
     }
 
     /// Adds an access to a location that has none yet.
     pub(crate) fn insert(&mut self, hash: u64, location: LocationId) -> usize {
         let at = self.accesses.len();
-        self.accesses.push(Access { hash, location, outside: None, unit: None, running: None });
-        let accesses = &self.accesses;
-        let rehash = |&at: &u32| accesses[at as usize].hash;
-        if at + 1 == INDEXED_FROM {
-            for (at, access) in accesses.iter().enumerate() {
-                self.index.insert_unique(access.hash, at as u32, rehash);
-            }
-        } else if at + 1 > INDEXED_FROM {
-            self.index.insert_unique(hash, at as u32, rehash);
+        self.accesses.push(Access { location, outside: None, unit: None, running: None });
+        self.hashes.push(hash);
+        if self.hashes.len() >= INDEXED_FROM {
+            self.index_from(if self.hashes.len() == INDEXED_FROM { 0 } else { at });
         }
         at
+    }
+
+    /// Puts the accesses from `first` on into the index.
+    fn index_from(&mut self, first: usize) {
+        let hashes = &self.hashes;
+        for (at, hash) in hashes.iter().enumerate().skip(first) {
+            self.index.insert_unique(*hash, at as u32, |&at| hashes[at as usize]);
+        }
     }
 
     /// Records what the running transaction does.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 use weft_mvmemory::{Change, LocationId, MvMemory, Origin, Value};
 
-use crate::overlay::Overlay;
+use crate::overlay::{Outside, Overlay};
 use crate::rare::{RareRead, WrittenKinds, still_unwritten};
 use crate::view::ReadRecord;
 use crate::vm::{Key, Outcome};
@@ -85,13 +85,23 @@ impl<V: Value, O> Record<V, O> {
     }
 
     /// Whether the unit would read now what it has read.
+    #[inline]
     pub(crate) fn is_current<K: Key>(&self, memory: &MvMemory<K, V>, written_kinds: &WrittenKinds, unit: u32) -> bool {
+        if self.on_final_values {
+            // Nobody below can write any more.
+            debug_assert!(self.reads_are_current(memory, unit), "what is committed does not change");
+            return true;
+        }
+        self.reads_are_current(memory, unit) && still_unwritten(&self.rare_reads, written_kinds.now(), memory, unit)
+    }
+
+    fn reads_are_current<K: Key>(&self, memory: &MvMemory<K, V>, unit: u32) -> bool {
         let mut resolved = self.resolved.iter();
         let mut reads = self.reads.iter();
         reads.all(|read| {
             let value = if read.origin == Origin::Resolved { resolved.next() } else { None };
             memory.still_reads(read.location, unit, read.origin, value)
-        }) && (self.on_final_values || still_unwritten(&self.rare_reads, written_kinds.now(), memory, unit))
+        })
     }
 
     /// Publishes what `overlay` holds as incarnation `incarnation` of `unit`, removes what the last incarnation wrote
@@ -110,16 +120,17 @@ impl<V: Value, O> Record<V, O> {
         self.reads.clear();
         self.resolved.clear();
         self.rare_reads.clear();
-        self.rare_reads.extend_from_slice(overlay.rare_reads());
+        self.rare_reads.extend(overlay.rare_reads().iter().copied());
         if with_writes {
             written_kinds.mark(overlay.changed_kinds());
         }
         let before = std::mem::take(&mut self.writes);
         let mut changed = false;
         for access in overlay.accesses_mut() {
-            if let Some((value, origin)) = access.outside.take() {
+            if let Some(outside) = access.outside.take() {
+                let (origin, _) = outside.origin();
                 self.reads.push(ReadRecord { location: access.location, origin });
-                if origin == Origin::Resolved {
+                if let Outside::Value(value, Origin::Resolved) = outside {
                     self.resolved.push(value);
                 }
             }

@@ -5,7 +5,7 @@ use weft_scheduler::Scheduler;
 use weft_storage::StateReader;
 
 use crate::canary::Canary;
-use crate::overlay::Overlay;
+use crate::overlay::{Outside, Overlay};
 use crate::rare::{RareRead, WrittenKinds, still_unwritten};
 use crate::vm::{AddError, Checkpoint, RareKind, StateView, Stop, StopReason, Vm};
 
@@ -84,46 +84,54 @@ impl<M: Vm, R: StateReader<M::Key, M::Value>> MemoryView<'_, M, R> {
         }
     }
 
-    /// Loads the base value of a location.
-    fn load_base(&mut self, location: LocationId) -> Result<(), Stop> {
+    /// The base value of an access, loaded if nobody has needed it.
+    fn base(&mut self, at: usize) -> Result<&Option<M::Value>, Stop> {
         let (memory, reader) = (self.memory, self.reader);
-        match memory.base(location, |key| reader.read(key)) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(self.stop(StopReason::Storage(error))),
-        }
+        let location = self.overlay.at(at).location;
+        memory.base(location, |key| reader.read(key)).map_err(|error| self.stop(StopReason::Storage(error)))
     }
 
     /// What the location holds outside the unit. Read once: later reads see the same (field notes, bug 20).
+    #[inline]
     fn outside(&mut self, at: usize) -> Result<Option<M::Value>, Stop> {
-        if let Some((value, _)) = &self.overlay.at(at).outside {
-            return Ok(value.clone());
+        let (memory, reader) = (self.memory, self.reader);
+        let access = self.overlay.at(at);
+        match &access.outside {
+            None => {}
+            Some(Outside::Base) => return self.base(at).cloned(),
+            Some(Outside::Value(value, _)) => return Ok(value.clone()),
         }
-        let location = self.overlay.at(at).location;
-        loop {
-            match self.memory.read(location, self.position) {
-                Read::Value(value, origin) => {
-                    self.overlay.at(at).outside = Some((value.clone(), origin));
-                    return Ok(value);
-                }
-                Read::NeedsBase => self.load_base(location)?,
-                Read::Estimate(on) => return Err(self.stop(StopReason::Estimate(on))),
-                Read::OutOfBounds => return Err(self.stop(StopReason::Unresolvable)),
+        let reason = match memory.read_or_load(access.location, self.position, |key| reader.read(key)) {
+            Ok(Read::Value(value, Origin::Base)) => {
+                access.outside = Some(Outside::Base);
+                return Ok(value);
             }
-        }
+            Ok(Read::Value(value, origin)) => {
+                access.outside = Some(Outside::Value(value.clone(), origin));
+                return Ok(value);
+            }
+            Ok(Read::Estimate(on)) => StopReason::Estimate(on),
+            Ok(Read::OutOfBounds) => StopReason::Unresolvable,
+            Ok(Read::NeedsBase) => unreachable!("the base value has been loaded"),
+            Err(error) => StopReason::Storage(error),
+        };
+        Err(self.stop(reason))
     }
 
     /// The value that the running transaction found, before its own changes.
+    #[inline]
     fn before_running(&mut self, at: usize) -> Result<Option<M::Value>, Stop> {
-        match self.overlay.at(at).unit.clone() {
-            Some(Change::Set(value)) => Ok(value),
+        match &self.overlay.at(at).unit {
+            None => self.outside(at),
+            Some(Change::Set(value)) => Ok(value.clone()),
             Some(Change::Add(delta)) => {
+                let delta = delta.clone();
                 let outside = self.outside(at)?;
                 let value = self.apply(outside.as_ref(), &delta)?;
                 // From now on a value: whoever has read it depends on it anyway.
                 self.overlay.at(at).unit = Some(Change::Set(value.clone()));
                 Ok(value)
             }
-            None => self.outside(at),
         }
     }
 
@@ -141,8 +149,7 @@ impl<M: Vm, R: StateReader<M::Key, M::Value>> MemoryView<'_, M, R> {
         let at = self.access(key);
         // Whether a write changes anything shows beside the base value. Fetched here it fails here, if it fails, as in
         // sequential execution, and not at the end of the block, where nobody knows who wrote.
-        let location = self.overlay.at(at).location;
-        if self.load_base(location).is_err() {
+        if !matches!(self.overlay.at(at).outside, Some(Outside::Base)) && self.base(at).is_err() {
             return;
         }
         // A delta that is overwritten never reaches the commit, where it would be found not to fit.
@@ -153,11 +160,13 @@ impl<M: Vm, R: StateReader<M::Key, M::Value>> MemoryView<'_, M, R> {
 
     /// Makes values of the deltas which the unit has added to a location, and so makes sure that they fit.
     fn settle_deltas(&mut self, at: usize) -> Result<(), Stop> {
-        if let Some(Change::Add(delta)) = self.overlay.at(at).running.clone() {
+        let access = self.overlay.at(at);
+        if let Some(Change::Add(delta)) = &access.running {
+            let delta = delta.clone();
             let before = self.before_running(at)?;
             let value = self.apply(before.as_ref(), &delta)?;
             self.overlay.change(at, Change::Set(value));
-        } else if let Some(Change::Add(_)) = &self.overlay.at(at).unit {
+        } else if let Some(Change::Add(_)) = &access.unit {
             self.before_running(at)?;
         }
         Ok(())
@@ -196,8 +205,9 @@ impl<M: Vm, R: StateReader<M::Key, M::Value>> MemoryView<'_, M, R> {
         }
         let stale =
             self.overlay.accesses().iter().any(|access| {
-                access.outside.as_ref().is_some_and(|(value, origin)| {
-                    !self.memory.still_reads(access.location, self.position, *origin, Some(value))
+                access.outside.as_ref().is_some_and(|outside| {
+                    let (origin, value) = outside.origin();
+                    !self.memory.still_reads(access.location, self.position, origin, value)
                 })
             }) || !still_unwritten(self.overlay.rare_reads(), self.written_kinds.now(), self.memory, self.position);
         // Perhaps all workers loop because of what a lower unit wrote, and nobody is left to correct that unit.
@@ -221,8 +231,8 @@ impl<M: Vm, R: StateReader<M::Key, M::Value>> StateView<M::Key, M::Value> for Me
             return self.read_unwritten(key, kind);
         }
         let at = self.access(key);
-        match self.overlay.at(at).running.clone() {
-            Some(Change::Set(value)) => Ok(value),
+        match &self.overlay.at(at).running {
+            Some(Change::Set(value)) => Ok(value.clone()),
             Some(Change::Add(_)) => {
                 self.settle_deltas(at)?;
                 match &self.overlay.at(at).running {
@@ -258,8 +268,7 @@ impl<M: Vm, R: StateReader<M::Key, M::Value>> StateView<M::Key, M::Value> for Me
             && !matches!(access.unit, Some(Change::Set(_)))
         {
             // The base value is needed in commit order, where everybody would wait for storage: fetch it here.
-            let location = access.location;
-            self.load_base(location)?;
+            self.base(at)?;
             self.overlay.change(at, Change::Add(delta));
             return Ok(());
         }

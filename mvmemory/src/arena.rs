@@ -3,11 +3,11 @@
 use crossbeam_utils::CachePadded;
 
 use crate::Value;
-use crate::group::{GROUP, Group};
-use crate::location::{Location, LocationMut};
-use crate::sync::{AtomicU32, OnceLock, Ordering};
+use crate::location::Location;
+use crate::once::Once;
+use crate::sync::{AtomicU32, Ordering};
 
-/// Chunk `c` holds `FIRST << c` locations, which are whole groups: 24 chunks cover more than any block can name.
+/// Chunk `c` holds `FIRST << c` locations: 24 chunks cover more than any block can name. A power of two.
 #[cfg(not(loom))]
 const FIRST: u32 = 256;
 #[cfg(loom)]
@@ -17,8 +17,11 @@ const CHUNKS: usize = 24;
 #[cfg(loom)]
 const CHUNKS: usize = 3;
 
+/// Numbers that a worker reserves at once.
+const RESERVED: u32 = 16;
+
 /// Locations that are next to each other, once somebody has wanted one of them.
-type Chunk<K, V> = OnceLock<Box<[Group<K, V>]>>;
+type Chunk<K, V> = Once<Box<[Location<K, V>]>>;
 
 /// Numbers of locations that belong to one worker until it uses them. Workers that name new keys would meet at the
 /// counter otherwise, and their locations would be neighbours.
@@ -40,7 +43,7 @@ impl Reserve {
 impl Default for Reserve {
     /// An empty reserve, to be used for one block.
     fn default() -> Self {
-        Self { numbers: 0..0, step: GROUP as u32 }
+        Self { numbers: 0..0, step: RESERVED }
     }
 }
 
@@ -52,23 +55,24 @@ pub(crate) struct Arena<K, V: Value> {
 }
 
 /// Chunk and offset of a number.
+#[inline]
 fn place(id: u32) -> (usize, usize) {
-    let shifted = id / FIRST + 1;
-    let chunk = shifted.ilog2();
-    let start = FIRST * ((1 << chunk) - 1);
-    (chunk as usize, (id - start) as usize)
+    // With as many numbers before them as the first chunk has, chunks begin at powers of two.
+    let shifted = id + FIRST;
+    let chunk = shifted.ilog2() - FIRST.ilog2();
+    (chunk as usize, (shifted ^ (FIRST << chunk)) as usize)
 }
 
 impl<K, V: Value> Arena<K, V> {
     pub(crate) fn new() -> Self {
-        Self { chunks: std::array::from_fn(|_| OnceLock::new()), len: CachePadded::new(AtomicU32::new(0)) }
+        Self { chunks: std::array::from_fn(|_| Once::new()), len: CachePadded::new(AtomicU32::new(0)) }
     }
 
     /// A location of its own for the caller, and its number.
     ///
     /// # Panics
     /// When a block names more than 2^31 locations.
-    pub(crate) fn allocate(&self, reserve: &mut Reserve) -> (u32, Location<'_, K, V>) {
+    pub(crate) fn allocate(&self, reserve: &mut Reserve) -> (u32, &Location<K, V>) {
         if reserve.numbers.is_empty() {
             // Relaxed: the counter only has to give every caller numbers of its own; what is at a number is published
             // by whoever publishes the number.
@@ -78,34 +82,35 @@ impl<K, V: Value> Arena<K, V> {
         let id = reserve.numbers.next().expect("the reserve has just been filled");
         let (chunk, offset) = place(id);
         let slot = self.chunks.get(chunk).expect("a block names fewer than 2^31 locations");
-        let chunk = slot.get_or_init(|| (0..(FIRST as usize) << chunk).step_by(GROUP).map(|_| Group::new()).collect());
-        (id, chunk[offset / GROUP].get(offset))
+        let chunk = slot.get_or_init(|| (0..(FIRST as usize) << chunk).map(|_| Location::new()).collect());
+        (id, &chunk[offset])
     }
 
-    pub(crate) fn get(&self, id: u32) -> Location<'_, K, V> {
+    #[inline]
+    pub(crate) fn get(&self, id: u32) -> &Location<K, V> {
         let (chunk, offset) = place(id);
         let chunk = self.chunks[chunk].get().expect("a number is known only after its chunk exists");
-        chunk[offset / GROUP].get(offset)
+        &chunk[offset]
     }
 
     pub(crate) fn len(&self) -> u32 {
         self.len.load(Ordering::Relaxed)
     }
 
-    /// The groups of every location that was given out, chunk by chunk, and with them perhaps some more locations, which
-    /// are empty: of a chunk in which all numbers were reserved and none was used there is nothing to visit.
-    pub(crate) fn slices_mut(&mut self) -> impl Iterator<Item = &mut [Group<K, V>]> {
-        let mut left = (self.len() as usize).div_ceil(GROUP);
-        self.chunks.iter_mut().filter_map(OnceLock::get_mut).map(move |chunk| {
+    /// Every location that was given out, chunk by chunk; perhaps some more, which are empty: of a chunk in which all
+    /// numbers were reserved and none was used there is nothing to visit.
+    pub(crate) fn slices_mut(&mut self) -> impl Iterator<Item = &mut [Location<K, V>]> {
+        let mut left = self.len() as usize;
+        self.chunks.iter_mut().filter_map(Once::get_mut).map(move |chunk| {
             let used = left.min(chunk.len());
             left -= used;
             &mut chunk[..used]
         })
     }
 
-    /// Every location that was given out, and perhaps some empty ones.
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = LocationMut<'_, K, V>> {
-        self.slices_mut().flatten().flat_map(Group::iter_mut)
+    /// Every location that was given out.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Location<K, V>> {
+        self.slices_mut().flatten()
     }
 
     /// Forgets which locations were given out; they must be empty. Their memory stays.

@@ -6,7 +6,8 @@
 //! - `stamp` of an entry changes exactly when a reader could see a different content there.
 
 use crate::canary::Canary;
-use crate::sync::{AtomicU32, Mutex, OnceCell, OnceLock, Ordering};
+use crate::once::Once;
+use crate::sync::{AtomicU32, Mutex, Ordering};
 use crate::versions::{Change, Entry, Origin, Read, Versions};
 use crate::{OutOfBounds, Value};
 
@@ -22,106 +23,94 @@ pub struct Announced {
 /// The lowest writer of a location that nobody has written. No unit has this number: there are at most as many units.
 pub(crate) const NOBODY: u32 = u32::MAX;
 
-/// A key and its value from before the block: all that is looked at where a location is only read.
+/// One key: its value from before the block, and what the units of the block have made of it.
 #[repr(align(64))] // neighbours are named by different workers; sharing a cache line would couple them
-pub(crate) struct Root<K, V: Value> {
-    key: OnceLock<K>,
-    /// Initialised by whoever comes first, while others who want it wait; a failure leaves it as it was.
-    base: OnceCell<Option<V>>,
-}
-
-/// The versions of one key, away from its root: most keys of a block are only read.
-#[repr(align(64))] // as for `Root`
-pub(crate) struct Written<V: Value>(Mutex<Versions<V>>);
-
-/// A location among its neighbours, see [`crate::group::Group`].
-pub(crate) struct Location<'m, K, V: Value> {
-    pub(crate) root: &'m Root<K, V>,
+pub(crate) struct Location<K, V: Value> {
+    key: Once<K>,
+    /// Loaded by whoever comes first, while others who want it wait.
+    base: Once<Option<V>>,
     /// The lowest unit that has ever left anything here. It changes under the lock of the versions and only ever falls,
     /// before the entry is inserted. A reader that misses the change reads the base value, as if it had come before the
     /// writer; validation happens after the writer's publication and therefore sees it.
-    pub(crate) lowest: &'m AtomicU32,
-    pub(crate) written: &'m Written<V>,
+    lowest: AtomicU32,
+    versions: Mutex<Versions<V>>,
 }
 
-/// A location that nobody else can look at.
-pub(crate) struct LocationMut<'m, K, V: Value> {
-    pub(crate) root: &'m mut Root<K, V>,
-    pub(crate) lowest: &'m mut AtomicU32,
-    pub(crate) written: &'m mut Written<V>,
-}
-
-impl<K, V: Value> Clone for Location<'_, K, V> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<K, V: Value> Copy for Location<'_, K, V> {}
-
-impl<V: Value> Written<V> {
+impl<K, V: Value> Location<K, V> {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(Versions::new()))
+        Self {
+            key: Once::new(),
+            base: Once::new(),
+            lowest: AtomicU32::new(NOBODY),
+            versions: Mutex::new(Versions::new()),
+        }
     }
-}
 
-impl<K, V: Value> Root<K, V> {
-    pub(crate) fn new() -> Self {
-        Self { key: OnceLock::new(), base: OnceCell::new() }
+    /// Gives a fresh location its key. Called once, by its only owner, before the location is published.
+    pub(crate) fn set_key(&self, key: K) {
+        self.key.get_or_init(|| key);
     }
 
-    fn key(&self) -> &K {
+    pub(crate) fn key(&self) -> &K {
         self.key.get().expect("a location is published after it got its key")
     }
 
-    fn base<E>(&self, load: impl FnOnce(&K) -> Result<Option<V>, E>) -> Result<&Option<V>, E> {
-        self.base.get_or_try_init(|| load(self.key()))
-    }
-}
-
-impl<'m, K, V: Value> Location<'m, K, V> {
-    /// Gives a fresh location its key. Called once, by its only owner, before the location is published.
-    pub(crate) fn set_key(self, key: K) {
-        let first = self.root.key.set(key).is_ok();
-        debug_assert!(first, "a location is given its key once");
-    }
-
-    pub(crate) fn key(self) -> &'m K {
-        self.root.key()
-    }
-
     /// The value from before the block; `load` is called if nobody has loaded it yet.
-    pub(crate) fn base<E>(self, load: impl FnOnce(&K) -> Result<Option<V>, E>) -> Result<&'m Option<V>, E> {
-        self.root.base(load)
+    pub(crate) fn base<E>(&self, load: impl FnOnce(&K) -> Result<Option<V>, E>) -> Result<&Option<V>, E> {
+        self.base.get_or_try_init(|| load(self.key()))
     }
 
     /// Whether no unit below `unit` has left anything here so far, without a look at the versions. False is no answer:
     /// what was left may be gone again.
-    fn is_unwritten_below(self, unit: u32) -> bool {
+    fn is_unwritten_below(&self, unit: u32) -> bool {
         // Acquire: pairs with the Release in `insert`, see `lowest`.
         self.lowest.load(Ordering::Acquire) >= unit
     }
 
     /// What `unit` reads here.
-    pub(crate) fn read(self, unit: u32) -> Read<V> {
-        if self.is_unwritten_below(unit) {
-            return match self.root.base.get() {
-                Some(base) => Read::Value(base.clone(), Origin::Base),
-                None => Read::NeedsBase,
-            };
+    #[inline]
+    pub(crate) fn read(&self, unit: u32) -> Read<V> {
+        if !self.is_unwritten_below(unit) {
+            return self.read_versions(unit);
         }
-        let versions = self.written.0.lock();
+        match self.base.get() {
+            Some(base) => Read::Value(base.clone(), Origin::Base),
+            None => Read::NeedsBase,
+        }
+    }
+
+    /// As [`Self::read`], and loads the base value if it is wanted.
+    #[inline]
+    pub(crate) fn read_or_load<E>(
+        &self,
+        unit: u32,
+        load: impl FnOnce(&K) -> Result<Option<V>, E>,
+    ) -> Result<Read<V>, E> {
+        match self.read(unit) {
+            Read::NeedsBase => {
+                self.base(load)?;
+                // A second look: somebody may have written while storage was asked.
+                Ok(self.read(unit))
+            }
+            read => Ok(read),
+        }
+    }
+
+    fn read_versions(&self, unit: u32) -> Read<V> {
+        let versions = self.versions.lock();
         let below = versions.below(unit);
-        Versions::resolve(&versions.entries[..below], self.root.base.get())
+        Versions::resolve(&versions.entries[..below], self.base.get())
     }
 
     /// Whether `unit` would read here now what it read when it recorded `origin` (and `resolved`, the value, where
     /// the origin is [`Origin::Resolved`]).
-    pub(crate) fn still_reads(self, unit: u32, origin: Origin, resolved: Option<&Option<V>>) -> bool {
-        if origin != Origin::Resolved && self.is_unwritten_below(unit) {
-            return origin == Origin::Base;
-        }
-        let versions = self.written.0.lock();
+    #[inline]
+    pub(crate) fn still_reads(&self, unit: u32, origin: Origin, resolved: Option<&Option<V>>) -> bool {
+        (origin == Origin::Base && self.is_unwritten_below(unit)) || self.versions_still_give(unit, origin, resolved)
+    }
+
+    fn versions_still_give(&self, unit: u32, origin: Origin, resolved: Option<&Option<V>>) -> bool {
+        let versions = self.versions.lock();
         let below = versions.below(unit);
         // The common cases compare versions, without touching values.
         match (versions.entries[..below].last(), origin) {
@@ -135,29 +124,29 @@ impl<'m, K, V: Value> Location<'m, K, V> {
             }
             // A different writer: its value may be equal only where the old value is still at hand.
             (Some(Entry { change: Some(Change::Set(value)), .. }), Origin::Base) => {
-                return self.root.base.get() == Some(value);
+                return self.base.get() == Some(value);
             }
             (_, Origin::Version { .. }) => return false,
             (_, Origin::Base | Origin::Resolved) => {}
         }
         let before = match origin {
-            Origin::Base => self.root.base.get(),
+            Origin::Base => self.base.get(),
             Origin::Version { .. } | Origin::Resolved => resolved,
         };
-        match Versions::resolve(&versions.entries[..below], self.root.base.get()) {
+        match Versions::resolve(&versions.entries[..below], self.base.get()) {
             Read::Value(now, _) => before == Some(&now),
             Read::Estimate(_) | Read::NeedsBase | Read::OutOfBounds => false,
         }
     }
 
     /// Whether a unit below `unit` has left anything here.
-    pub(crate) fn has_below(self, unit: u32) -> bool {
-        !self.is_unwritten_below(unit) && self.written.0.lock().below(unit) > 0
+    pub(crate) fn has_below(&self, unit: u32) -> bool {
+        !self.is_unwritten_below(unit) && self.versions.lock().below(unit) > 0
     }
 
     /// Records what incarnation `incarnation` of `unit` did here. True if a reader above could see a difference.
-    pub(crate) fn write(self, unit: u32, incarnation: u32, change: Change<V>) -> bool {
-        let mut versions = self.written.0.lock();
+    pub(crate) fn write(&self, unit: u32, incarnation: u32, change: Change<V>) -> bool {
+        let mut versions = self.versions.lock();
         let at = versions.below(unit);
         match versions.entries.get_mut(at) {
             Some(entry) if entry.unit == unit => {
@@ -180,8 +169,8 @@ impl<'m, K, V: Value> Location<'m, K, V> {
     }
 
     /// Announces that `unit` is going to write or to add here.
-    pub(crate) fn announce(self, unit: u32) -> Announced {
-        let mut versions = self.written.0.lock();
+    pub(crate) fn announce(&self, unit: u32) -> Announced {
+        let mut versions = self.versions.lock();
         let at = versions.below(unit);
         let below = at.checked_sub(1).map(|below| &versions.entries[below]).filter(|entry| entry.estimate);
         let below = below.map(|entry| entry.unit);
@@ -192,7 +181,7 @@ impl<'m, K, V: Value> Location<'m, K, V> {
         Announced { is_new, below }
     }
 
-    fn insert(self, versions: &mut Versions<V>, at: usize, entry: Entry<V>) {
+    fn insert(&self, versions: &mut Versions<V>, at: usize, entry: Entry<V>) {
         debug_assert!(entry.unit < NOBODY, "no unit has this number");
         // Relaxed: it changes under the lock only, which the caller holds.
         if entry.unit < self.lowest.load(Ordering::Relaxed) && !Canary::HiddenWrite.sings() {
@@ -201,12 +190,12 @@ impl<'m, K, V: Value> Location<'m, K, V> {
             // by). A later value hides nothing of it: the number only falls.
             self.lowest.store(entry.unit, Ordering::Release);
         }
-        versions.entries.insert(at, entry);
+        versions.insert(at, entry);
     }
 
     /// Turns what `unit` wrote here into an estimate: it is about to run again.
-    pub(crate) fn mark_estimate(self, unit: u32) {
-        let mut versions = self.written.0.lock();
+    pub(crate) fn mark_estimate(&self, unit: u32) {
+        let mut versions = self.versions.lock();
         if let Some(at) = versions.find(unit) {
             versions.entries[at].estimate = true;
         }
@@ -214,8 +203,8 @@ impl<'m, K, V: Value> Location<'m, K, V> {
 
     /// Removes what `unit` left here: its new incarnation does not write here. True if a reader above could have
     /// seen it.
-    pub(crate) fn remove(self, unit: u32) -> bool {
-        let mut versions = self.written.0.lock();
+    pub(crate) fn remove(&self, unit: u32) -> bool {
+        let mut versions = self.versions.lock();
         match versions.find(unit) {
             Some(at) => versions.entries.remove(at).change.is_some() && !Canary::SilentRemoval.sings(),
             None => false,
@@ -224,12 +213,12 @@ impl<'m, K, V: Value> Location<'m, K, V> {
 
     /// Turns the delta of `unit`, below which everything is committed and materialised, into a value.
     pub(crate) fn materialise<E>(
-        self,
+        &self,
         unit: u32,
         load: impl FnOnce(&K) -> Result<Option<V>, E>,
     ) -> Result<Result<(), OutOfBounds>, E> {
         let base = self.base(load)?;
-        let mut versions = self.written.0.lock();
+        let mut versions = self.versions.lock();
         let Some(at) = versions.find(unit) else {
             return Ok(Ok(()));
         };
@@ -252,31 +241,20 @@ impl<'m, K, V: Value> Location<'m, K, V> {
             Err(OutOfBounds) => Ok(Err(OutOfBounds)),
         }
     }
-}
-
-impl<K, V: Value> LocationMut<'_, K, V> {
-    pub(crate) fn key(&self) -> &K {
-        self.root.key()
-    }
 
     pub(crate) fn take_key(&mut self) -> Option<K> {
-        self.root.key.take()
-    }
-
-    /// As [`Location::base`].
-    pub(crate) fn base<E>(&self, load: impl FnOnce(&K) -> Result<Option<V>, E>) -> Result<&Option<V>, E> {
-        self.root.base(load)
+        self.key.take()
     }
 
     /// The versions, where there have been any: what nobody wrote is not visited.
-    fn versions(&mut self) -> Option<&mut Versions<V>> {
+    fn versions_mut(&mut self) -> Option<&mut Versions<V>> {
         // Relaxed: exclusive access, nobody else can look.
-        (self.lowest.load(Ordering::Relaxed) != NOBODY).then(|| self.written.0.get_mut())
+        (self.lowest.load(Ordering::Relaxed) != NOBODY).then(|| self.versions.get_mut())
     }
 
     /// The last value written by a unit below `end`, if any unit below `end` wrote here.
     pub(crate) fn take_final(&mut self, end: u32) -> Option<Option<V>> {
-        let versions = self.versions()?;
+        let versions = self.versions_mut()?;
         let below = versions.below(end);
         let top = below.checked_sub(1).map(|top| &mut versions.entries[top])?;
         match top.change.take() {
@@ -287,11 +265,11 @@ impl<K, V: Value> LocationMut<'_, K, V> {
 
     /// Empties the location for the next block; its memory is kept.
     pub(crate) fn reset(&mut self) {
-        self.root.key.take();
+        self.key.take();
         if !Canary::StaleBase.sings() {
-            self.root.base.take();
+            self.base.take();
         }
-        if let Some(versions) = self.versions() {
+        if let Some(versions) = self.versions_mut() {
             versions.entries.clear();
             versions.dropped = 0;
             self.lowest.store(NOBODY, Ordering::Relaxed); // exclusive access
@@ -300,11 +278,11 @@ impl<K, V: Value> LocationMut<'_, K, V> {
 
     /// Whether nothing is left of a block.
     pub(crate) fn is_empty(&mut self) -> bool {
-        self.root.key.get().is_none() && self.versions().is_none()
+        self.key.get().is_none() && self.versions_mut().is_none()
     }
 
     /// Units that have written here, for diagnostics (hottest keys).
     pub(crate) fn writers(&mut self) -> usize {
-        self.versions().map_or(0, |versions| versions.dropped + versions.entries.len())
+        self.versions_mut().map_or(0, |versions| versions.dropped + versions.entries.len())
     }
 }

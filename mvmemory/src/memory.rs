@@ -3,8 +3,7 @@
 use std::hash::Hash;
 
 use crate::arena::Reserve;
-use crate::group::{GROUP, Group};
-use crate::location::Announced;
+use crate::location::{Announced, Location};
 use crate::table::{LocationId, Table};
 use crate::versions::{Change, Origin, Read};
 use crate::{OutOfBounds, Value};
@@ -75,6 +74,19 @@ impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K
     /// What `unit` reads at `location`: the highest version below it, else the base value.
     pub fn read(&self, location: LocationId, unit: u32) -> Read<V> {
         self.table.arena().get(location.0).read(unit)
+    }
+
+    /// As [`read`](Self::read), and loads the [base value](Self::base) if it is wanted: never [`Read::NeedsBase`].
+    ///
+    /// # Errors
+    /// What `load` returned.
+    pub fn read_or_load<E>(
+        &self,
+        location: LocationId,
+        unit: u32,
+        load: impl FnOnce(&K) -> Result<Option<V>, E>,
+    ) -> Result<Read<V>, E> {
+        self.table.arena().get(location.0).read_or_load(unit, load)
     }
 
     /// The value from before the block. `load` fetches it from storage; it is called at most once per block and
@@ -172,19 +184,19 @@ impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K
     /// [finish](Part::finish) at once. If all have succeeded [`reset_finished`](Self::reset_finished) must follow,
     /// else [`reset`](Self::reset).
     pub fn parts(&mut self, count: usize) -> Vec<Part<'_, K, V>> {
-        let size = self.locations().div_ceil(GROUP).div_ceil(count.max(1)).max(1);
+        let size = self.locations().div_ceil(count.max(1)).max(1);
         let mut parts: Vec<Part<'_, K, V>> = Vec::with_capacity(count + 1);
         for mut slice in self.table.arena_mut().slices_mut() {
             while !slice.is_empty() {
-                let wanted = parts.last().map_or(0, |part| size.saturating_sub(part.groups));
+                let wanted = parts.last().map_or(0, |part| size.saturating_sub(part.len));
                 if wanted == 0 {
-                    parts.push(Part { slices: Vec::new(), groups: 0 });
+                    parts.push(Part { slices: Vec::new(), len: 0 });
                     continue;
                 }
                 let (head, rest) = slice.split_at_mut(wanted.min(slice.len()));
                 slice = rest;
                 if let Some(part) = parts.last_mut() {
-                    part.groups += head.len();
+                    part.len += head.len();
                     part.slices.push(head);
                 }
             }
@@ -195,7 +207,7 @@ impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K
     /// The `limit` keys that the most units wrote, the most written first, with the number of their writers.
     pub fn hottest(&mut self, limit: usize) -> Vec<(K, usize)> {
         let mut hottest: Vec<(K, usize)> = Vec::with_capacity(limit + 1);
-        for mut location in self.table.arena_mut().iter_mut() {
+        for location in self.table.arena_mut().iter_mut() {
             let writers = location.writers();
             if writers < 2 || (hottest.len() == limit && hottest.last().is_some_and(|last| last.1 >= writers)) {
                 continue;
@@ -210,10 +222,7 @@ impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K
     /// As [`reset`](Self::reset), for a memory whose [parts](Self::parts) are all finished: it does not visit their
     /// locations again.
     pub fn reset_finished(&mut self) {
-        debug_assert!(
-            self.table.arena_mut().iter_mut().all(|mut location| location.is_empty()),
-            "every part was finished"
-        );
+        debug_assert!(self.table.arena_mut().iter_mut().all(|location| location.is_empty()), "every part was finished");
         self.table.reset_names();
     }
 
@@ -225,8 +234,8 @@ impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K
 
 /// Some of the locations of a block that is over, see [`MvMemory::parts`].
 pub struct Part<'m, K, V: Value> {
-    slices: Vec<&'m mut [Group<K, V>]>,
-    groups: usize,
+    slices: Vec<&'m mut [Location<K, V>]>,
+    len: usize,
 }
 
 impl<K, V: Value> Part<'_, K, V> {
@@ -236,7 +245,7 @@ impl<K, V: Value> Part<'_, K, V> {
     /// # Errors
     /// What `load` returned.
     pub fn finish<E>(self, end: u32, load: impl FnMut(&K) -> Result<Option<V>, E>) -> Result<Vec<KeyChange<K, V>>, E> {
-        let mut changes = Vec::with_capacity(self.groups * GROUP);
+        let mut changes = Vec::with_capacity(self.len);
         self.for_each_change(end, load, |key, _, value| changes.push((key, value)))?;
         Ok(changes)
     }
@@ -248,7 +257,7 @@ impl<K, V: Value> Part<'_, K, V> {
         mut load: impl FnMut(&K) -> Result<Option<V>, E>,
         mut change: impl FnMut(K, &Option<V>, Option<V>),
     ) -> Result<(), E> {
-        for mut location in self.slices.into_iter().flatten().flat_map(Group::iter_mut) {
+        for location in self.slices.into_iter().flatten() {
             if let Some(value) = location.take_final(end)
                 && *location.base(&mut load)? != value
             {
@@ -263,7 +272,7 @@ impl<K, V: Value> Part<'_, K, V> {
 
 impl<K, V: Value> std::fmt::Debug for Part<'_, K, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Part").field("groups", &self.groups).finish_non_exhaustive()
+        f.debug_struct("Part").field("len", &self.len).finish_non_exhaustive()
     }
 }
 

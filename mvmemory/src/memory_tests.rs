@@ -155,6 +155,20 @@ fn the_base_value_is_asked_for_where_nothing_hides_it() {
 }
 
 #[test]
+fn a_read_that_needs_the_base_value_loads_it() {
+    let memory = Memory::with_hasher(OneHash(0));
+    let location = memory.intern(&7);
+    let no_storage = |_: &u32| Err("no storage");
+    memory.write(location, 1, 0, set(1));
+    let written = Read::Value(Some(Number(1)), version(1, 0));
+    assert_eq!(memory.read_or_load(location, 2, no_storage), Ok(written), "the base value decides nothing");
+    assert_eq!(memory.read_or_load(location, 1, no_storage), Err("no storage"));
+    let base = || Ok(Read::Value(Some(Number(5)), Origin::Base));
+    assert_eq!(memory.read_or_load(location, 1, |_| Ok::<_, &str>(Some(Number(5)))), base());
+    assert_eq!(memory.read_or_load(location, 0, no_storage), base(), "it has been loaded");
+}
+
+#[test]
 fn storage_is_asked_once_and_again_only_after_a_failure() {
     let memory = Memory::with_hasher(OneHash(0));
     let location = memory.intern(&7);

@@ -2,23 +2,15 @@
 //! `loom_tests.rs` check the very code that runs.
 
 #[cfg(not(loom))]
-pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
+#[cfg(loom)]
+pub(crate) use loom::cell::UnsafeCell;
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 #[cfg(not(loom))]
 pub(crate) use parking_lot::Mutex;
-
-#[cfg(not(loom))]
-pub(crate) use std::sync::OnceLock;
-
-/// A cell whose initialisation may fail; the standard library's is half the size and knows no such thing yet.
-#[cfg(not(loom))]
-pub(crate) use once_cell::sync::OnceCell;
-
-#[cfg(loom)]
-pub(crate) use self::OnceLock as OnceCell;
 
 /// loom's mutex behind parking_lot's interface. It cannot be poisoned: a model that panics has failed already.
 #[cfg(loom)]
@@ -40,57 +32,23 @@ impl<T> Mutex<T> {
     }
 }
 
-/// The standard library's cell as loom can see it: reading it acquires what its writer released, and initialisations
-/// exclude each other.
-#[cfg(loom)]
-pub(crate) struct OnceLock<T> {
-    value: std::sync::OnceLock<T>,
-    ready: AtomicBool,
-    writing: Mutex<()>,
-}
+/// The standard library's cell behind loom's interface: loom sees when an access begins and ends.
+#[cfg(not(loom))]
+pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
 
-#[cfg(loom)]
-impl<T> OnceLock<T> {
-    pub(crate) fn new() -> Self {
-        Self { value: std::sync::OnceLock::new(), ready: AtomicBool::new(false), writing: Mutex::new(()) }
+#[cfg(not(loom))]
+impl<T> UnsafeCell<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(std::cell::UnsafeCell::new(value))
     }
 
-    pub(crate) fn get(&self) -> Option<&T> {
-        if self.ready.load(Ordering::Acquire) { self.value.get() } else { None }
+    #[inline]
+    pub(crate) fn with<R>(&self, access: impl FnOnce(*const T) -> R) -> R {
+        access(self.0.get())
     }
 
-    pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
-        self.value.get_mut()
-    }
-
-    pub(crate) fn set(&self, value: T) -> Result<(), T> {
-        let _writing = self.writing.lock();
-        self.value.set(value)?;
-        self.ready.store(true, Ordering::Release);
-        Ok(())
-    }
-
-    pub(crate) fn get_or_init(&self, init: impl FnOnce() -> T) -> &T {
-        let initialised: Result<&T, std::convert::Infallible> = self.get_or_try_init(|| Ok(init()));
-        match initialised {
-            Ok(value) => value,
-        }
-    }
-
-    pub(crate) fn get_or_try_init<E>(&self, init: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
-        if self.get().is_none() {
-            let _writing = self.writing.lock();
-            if self.value.get().is_none() {
-                let value = init()?;
-                assert!(self.value.set(value).is_ok(), "initialisations exclude each other");
-                self.ready.store(true, Ordering::Release);
-            }
-        }
-        Ok(self.value.get().expect("it has just been initialised"))
-    }
-
-    pub(crate) fn take(&mut self) -> Option<T> {
-        self.ready.store(false, Ordering::Relaxed); // exclusive access
-        self.value.take()
+    #[inline]
+    pub(crate) fn with_mut<R>(&self, access: impl FnOnce(*mut T) -> R) -> R {
+        access(self.0.get())
     }
 }

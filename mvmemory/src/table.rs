@@ -14,7 +14,8 @@ use crate::Value;
 use crate::arena::{Arena, Reserve};
 use crate::canary::Canary;
 use crate::location::Location;
-use crate::sync::{AtomicU64, OnceLock, Ordering};
+use crate::once::Once;
+use crate::sync::{AtomicU64, Ordering};
 
 /// Slots looked at in the first level. With the first level at most half full nearly every key is within it. Like the
 /// slots they double with every level: so keys whose hashes are all equal need slots in proportion to their number,
@@ -43,13 +44,13 @@ pub(crate) struct Table<K, V: Value, H> {
     hasher: H,
     /// Slots of the first level; a power of two. Later levels double.
     first: usize,
-    levels: [OnceLock<Box<[AtomicU64]>>; LEVELS],
+    levels: [Once<Box<[AtomicU64]>>; LEVELS],
     arena: Arena<K, V>,
 }
 
 impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
     pub(crate) fn new(hasher: H) -> Self {
-        Self { hasher, first: SMALLEST, levels: std::array::from_fn(|_| OnceLock::new()), arena: Arena::new() }
+        Self { hasher, first: SMALLEST, levels: std::array::from_fn(|_| Once::new()), arena: Arena::new() }
     }
 
     pub(crate) fn hash(&self, key: &K) -> u64 {
@@ -101,7 +102,7 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
     }
 
     /// Whether `holds` is true for a location whose key has the hash `hash`.
-    pub(crate) fn any(&self, hash: u64, mut holds: impl FnMut(Location<'_, K, V>) -> bool) -> bool {
+    pub(crate) fn any(&self, hash: u64, mut holds: impl FnMut(&Location<K, V>) -> bool) -> bool {
         let tag = hash >> 32;
         for (level, slots) in self.levels.iter().enumerate() {
             let Some(slots) = slots.get() else { return false };
@@ -123,7 +124,7 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
     /// Empties the table for the next block. If the keys of this block needed more than one level, or filled the
     /// first too much, the next block starts with a larger first level.
     pub(crate) fn reset(&mut self) {
-        for mut location in self.arena.iter_mut() {
+        for location in self.arena.iter_mut() {
             location.reset();
         }
         self.reset_names();
@@ -140,11 +141,12 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
         let first = self.first.max(wanted).max(spread);
         let keep = usize::from(first == self.first);
         self.first = first;
-        for slot in self.levels[..keep].iter_mut().filter_map(OnceLock::get_mut).flatten() {
-            *slot = AtomicU64::new(0);
+        for slots in self.levels[..keep].iter_mut().filter_map(Once::get_mut) {
+            // One slice at a time: the compiler makes a single fill of it.
+            slots.iter_mut().for_each(|slot| *slot = AtomicU64::new(0));
         }
         if spilled || keep == 0 {
-            self.levels[keep..].fill_with(OnceLock::new);
+            self.levels[keep..].fill_with(Once::new);
         }
     }
 }

@@ -56,6 +56,12 @@ impl<V: Value> Versions<V> {
         self.entries[..len].partition_point(|entry| entry.unit < unit)
     }
 
+    /// Puts an entry where [`Self::below`] says.
+    pub(crate) fn insert(&mut self, at: usize, entry: Entry<V>) {
+        // Nearly always the highest writer so far, and then nothing has to move.
+        if at == self.entries.len() { self.entries.push(entry) } else { self.entries.insert(at, entry) }
+    }
+
     /// Drops entries that nobody will read again: those below the committed entry at `at`, but for the one just below,
     /// which the same unit needs if it has to run again. So a hot counter stays as short as the window of units that
     /// are not committed.
