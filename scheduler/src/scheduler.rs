@@ -160,10 +160,12 @@ impl Scheduler {
         }
     }
 
-    /// Makes the scheduler ready for a block of `units` units. The memory of the last block is used again.
+    /// Makes the scheduler ready for a block of `units` units. The memory of the last block is used again; what that
+    /// costs depends on how many of its units were begun.
     pub fn reset(&mut self, units: u32) {
-        // Units beyond the last block's are as they were made.
-        for unit in self.units.iter_mut().take(self.len as usize) {
+        // Units that were never begun are as they were made: nobody waits for them or has anything to say about them.
+        let begun = self.begun() as usize;
+        for unit in &mut self.units[..begun] {
             unit.status.reset();
             unit.dependents.reset();
         }
