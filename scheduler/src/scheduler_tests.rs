@@ -490,7 +490,7 @@ fn nothing_is_left_of_a_block_after_a_reset() {
 #[test]
 fn nothing_is_left_of_a_block_that_ended_early_after_a_reset() {
     let mut scheduler = Scheduler::new(200);
-    for (units, begun) in [(150, 90), (300, 0), (100, 70), (300, 300), (300, 10), (40, 40), (300, 300)] {
+    for (units, begun) in [(150, 90), (300, 0), (100, 70), (300, 10), (300, 300), (40, 40), (300, 300)] {
         scheduler.reset(units);
         for unit in 0..begun {
             let execution = next_execution(&scheduler, unit);
