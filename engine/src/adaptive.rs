@@ -19,13 +19,15 @@ use weft_storage::StateReader;
 
 use crate::admission::BlockEnd;
 use crate::canary::Canary;
-use crate::config::{BlockPolicy, Config};
-use crate::engine::{BlockOutput, Engine};
+use crate::config::Config;
+use crate::engine::BlockOutput;
 use crate::error::{BlockError, panic_message};
 use crate::fallback::{Fallback, Layered};
 use crate::metrics::{Metrics, Stopwatch};
+use crate::parallel::ParallelPath;
 use crate::prefetch::ReadTime;
 use crate::progress::Progress;
+use crate::rest::Rest;
 use crate::sequential::SequentialPath;
 use crate::vm::{Outcome, Vm};
 
@@ -145,12 +147,9 @@ impl Trials {
 
 /// Executes a block in parallel stretches and sequential ones.
 pub(crate) fn execute<V, R, F>(
-    engine: &Engine<V>,
-    vm: &V,
-    reader: &R,
-    transactions: &[V::Transaction],
-    policy: BlockPolicy,
-    unit_length: usize,
+    parallel: &ParallelPath<V>,
+    trials: &Trials,
+    block: &Rest<'_, V, R>,
     on_commit: F,
 ) -> Result<BlockOutput<V>, BlockError>
 where
@@ -159,30 +158,26 @@ where
     F: FnMut(usize, &Outcome<V::Output>) + Send,
 {
     let watch = Stopwatch::start();
-    let mut path = SequentialPath::new(vm, reader);
-    let progress = Progress::new(policy, transactions.len(), on_commit);
-    let mut block = execute_beside(engine, vm, reader, transactions, policy, unit_length, progress, &mut path)?;
-    block.changes = match block.end {
+    let mut path = SequentialPath::new(block.vm, block.reader);
+    let progress = Progress::new(block.policy, block.transactions.len(), on_commit);
+    let mut output = execute_beside(parallel, trials, block, progress, &mut path)?;
+    output.changes = match output.end {
         BlockEnd::Rejected { .. } => Vec::new(),
-        BlockEnd::Complete | BlockEnd::GasLimit { .. } if engine.config().sort_changes => {
-            path.state.into_changes_below(block.changes)
+        BlockEnd::Complete | BlockEnd::GasLimit { .. } if parallel.config().sort_changes => {
+            path.state.into_changes_below(output.changes)
         }
-        BlockEnd::Complete | BlockEnd::GasLimit { .. } => path.state.into_unsorted_below(block.changes),
+        BlockEnd::Complete | BlockEnd::GasLimit { .. } => path.state.into_unsorted_below(output.changes),
     };
-    block.metrics.wall_time = watch.wall();
-    Ok(block)
+    output.metrics.wall_time = watch.wall();
+    Ok(output)
 }
 
 /// Executes a block in parallel stretches, and in sequential ones on `fallback`. The changes that it gives are those of
 /// the last stretch if that was a parallel one; those before are left in `fallback`.
-#[expect(clippy::too_many_arguments, reason = "the block, how far it has come, and what to execute it with")]
 pub(crate) fn execute_beside<V, R, F, B>(
-    engine: &Engine<V>,
-    vm: &V,
-    reader: &R,
-    transactions: &[V::Transaction],
-    policy: BlockPolicy,
-    unit_length: usize,
+    parallel: &ParallelPath<V>,
+    trials: &Trials,
+    block: &Rest<'_, V, R>,
     mut progress: Progress<V, F>,
     fallback: &mut B,
 ) -> Result<BlockOutput<V>, BlockError>
@@ -193,12 +188,12 @@ where
     B: Fallback<V>,
 {
     let watch = Stopwatch::start();
-    let config = engine.config();
-    let trials = engine.trials();
-    let trial = config.trial_units.max(1) as usize * unit_length;
+    let config = parallel.config();
+    let transactions = block.transactions;
+    let trial = config.trial_units.max(1) as usize * block.unit_length;
     let mut metrics = Metrics { transactions: transactions.len() as u64, workers: 1, ..Metrics::default() };
     let mut changes = Vec::new();
-    let mut next = 0;
+    let mut next = block.first;
     while next < transactions.len() && progress.end == BlockEnd::Complete {
         let left = transactions.len() - next;
         let is_whole = !config.is_parallel(transactions.len());
@@ -219,22 +214,21 @@ where
             next += sequential;
             continue;
         }
-        let layered = Layered::new(&*fallback, reader);
-        let units = left.div_ceil(unit_length);
-        let watched = Some(Watch::new(config, units));
-        let parallel = engine.run_parallel(vm, &layered, transactions, next, unit_length, policy, progress, watched)?;
-        metrics.absorb(parallel.metrics());
-        if !parallel.has_given_up() {
-            if parallel.has_proved() {
+        let layered = Layered::new(&*fallback, block.reader);
+        let rest = block.from(next, &layered);
+        let stretch = parallel.run(&rest, progress, Some(Watch::new(config, rest.units())))?;
+        metrics.absorb(stretch.metrics());
+        if !stretch.has_given_up() {
+            if stretch.has_proved() {
                 trials.succeeded();
             }
-            (progress, changes) = engine.finish(parallel, &layered)?;
+            (progress, changes) = parallel.finish(stretch, &layered)?;
             break;
         }
         trials.failed(trial);
-        next += parallel.transactions();
+        next += stretch.transactions();
         let mut taken_over;
-        (progress, taken_over) = engine.finish_with_bases(parallel, &layered)?;
+        (progress, taken_over) = parallel.finish_with_bases(stretch, &layered)?;
         if Canary::ForgetfulTakeOver.sings() {
             taken_over.pop();
         }

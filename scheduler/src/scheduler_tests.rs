@@ -486,6 +486,32 @@ fn nothing_is_left_of_a_block_after_a_reset() {
     }
 }
 
+/// As above, where the block has ended before all of its units were begun.
+#[test]
+fn nothing_is_left_of_a_block_that_ended_early_after_a_reset() {
+    let mut scheduler = Scheduler::new(200);
+    for (units, begun) in [(150, 90), (300, 0), (100, 70), (300, 10), (300, 300), (40, 40), (300, 300)] {
+        scheduler.reset(units);
+        for unit in 0..begun {
+            let execution = next_execution(&scheduler, unit);
+            assert_eq!(execution.incarnation(), 0);
+            // Every second one waits for the one before it, which is never finished.
+            if unit % 2 == 1 {
+                assert_eq!(scheduler.suspend(execution, unit - 1), None);
+            }
+        }
+        assert_eq!(scheduler.begun(), begun);
+        scheduler.halt();
+    }
+    scheduler.reset(300);
+    for unit in 0..300 {
+        let hand_off = scheduler.finish_execution(next_execution(&scheduler, unit), true);
+        assert_eq!(hand_off.execution, None, "nobody waits");
+        assert!(scheduler.confirm(hand_off.validation.expect("all below has executed")));
+    }
+    assert_eq!(committed(&scheduler), (0..300).collect::<Vec<_>>());
+}
+
 // --- Sleeping --------------------------------------------------------------------------------------------------------
 
 /// Where there is something to do nobody falls asleep.
