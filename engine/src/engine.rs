@@ -8,7 +8,6 @@ use weft_storage::StateReader;
 use crate::adaptive::{self, Trials};
 use crate::admission::BlockEnd;
 use crate::changes::Changes;
-pub(crate) use crate::changes::WORTH_DIVIDING;
 use crate::config::{BlockPolicy, Config, Mode};
 use crate::error::BlockError;
 use crate::fallback::Fallback;

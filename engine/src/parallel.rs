@@ -102,7 +102,7 @@ impl<V: Vm> ParallelPath<V> {
         let is_watched = watch.is_some() || sizing.is_some();
         let read_time = watch.as_ref().map(Watch::prefetched);
         let mut scratch = self.scratch.lock().pop().unwrap_or_else(Scratch::new);
-        scratch.begin_block(workers);
+        scratch.begin_block(workers, block.left());
         if self.prefetchers.is_some() {
             // What is prefetched is found at locations.
             scratch.written_kinds.mark(Kinds::ALL);
@@ -145,6 +145,8 @@ impl<V: Vm> ParallelPath<V> {
                 break;
             }
         }
+        let begun = rest.first + scratch.scheduler.begun() as usize * rest.unit_length;
+        scratch.end_block(begun.min(rest.transactions.len()) - block.first);
         let last = (commit.units - first_position) as usize * rest.unit_length;
         let committed = (rest.first + last).min(rest.transactions.len()) - block.first;
         let hottest_keys = match self.config.hottest_keys {

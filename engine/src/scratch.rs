@@ -20,6 +20,23 @@ pub(crate) struct Scratch<V: Vm> {
     pub(crate) records: Vec<UnitRecord<V>>,
     /// One a worker; padded, because each is written all the time by its own worker.
     pub(crate) overlays: Vec<CachePadded<Mutex<Overlay<V::Value>>>>,
+    density: Density,
+}
+
+/// So many keys were named by so many transactions.
+#[derive(Debug, Clone, Copy)]
+struct Density {
+    keys: usize,
+    transactions: usize,
+}
+
+impl Density {
+    /// The keys that so many transactions will name if they are like these.
+    fn expected(self, transactions: usize) -> usize {
+        // An eighth more: too little room costs more than too much.
+        let keys = transactions.saturating_mul(self.keys) / self.transactions.max(1);
+        keys + keys / 8
+    }
 }
 
 impl<V: Vm> Scratch<V> {
@@ -30,11 +47,14 @@ impl<V: Vm> Scratch<V> {
             written_kinds: WrittenKinds::default(),
             records: Vec::new(),
             overlays: Vec::new(),
+            // A payment: who pays and who is paid, and as much again.
+            density: Density { keys: 4, transactions: 1 },
         }
     }
 
-    /// Makes everything that belongs to a whole block ready for so many workers.
-    pub(crate) fn begin_block(&mut self, workers: usize) {
+    /// Makes everything that belongs to a whole block ready for so many workers and transactions.
+    pub(crate) fn begin_block(&mut self, workers: usize, transactions: usize) {
+        self.memory.expect(self.density.expected(transactions));
         self.written_kinds.clear();
         if self.overlays.len() < workers {
             self.overlays.resize_with(workers, || CachePadded::new(Mutex::new(Overlay::new())));
@@ -58,6 +78,11 @@ impl<V: Vm> Scratch<V> {
         if self.records.len() < units {
             self.records.resize_with(units, || Mutex::new(Record::new()));
         }
+    }
+
+    /// The block has come so far, and has begun so many transactions: the next one is expected to be like it.
+    pub(crate) fn end_block(&mut self, transactions: usize) {
+        self.density = Density { keys: self.memory.locations(), transactions };
     }
 
     /// A stretch has ended after `committed` units: takes back what later ones have left in the memory, whose first has
@@ -108,6 +133,13 @@ mod tests {
         fn execute<S: StateView<(), Nothing>>(&self, (): &(), _: &mut S) -> Result<Outcome<()>, Stop> {
             Ok(Outcome::applied((), 0))
         }
+    }
+
+    #[test]
+    fn the_next_block_is_expected_to_name_as_many_keys_a_transaction() {
+        let density = Density { keys: 800, transactions: 100 };
+        assert_eq!([density.expected(0), density.expected(10), density.expected(1000)], [0, 90, 9000]);
+        assert_eq!(Density { keys: 0, transactions: 0 }.expected(1000), 0);
     }
 
     #[test]

@@ -10,7 +10,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, FixedBytes, U256};
 use revm::bytecode::Bytecode;
 use weft_mvmemory::{OutOfBounds, Value};
 
@@ -44,20 +44,22 @@ impl Hash for StateKey {
                 }
             }
             // The kind of the others does not matter: equal hashes of different keys cost a comparison.
-            Self::Code(hash) | Self::DeployedCode(hash) => state.write_u64(word(&hash[..8])),
+            Self::Code(hash) | Self::DeployedCode(hash) => state.write_u64(word(hash, 0)),
             Self::BlockHash(number) => state.write_u64(*number),
         }
     }
 }
 
-fn word(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte))
+/// The eight bytes from `start` on, as a number.
+fn word<const N: usize>(bytes: &[u8; N], start: usize) -> u64 {
+    u64::from_le_bytes(std::array::from_fn(|at| bytes[start + at]))
 }
 
-fn hash_address<H: Hasher>(address: &Address, kind: u64, state: &mut H) {
-    state.write_u64(word(&address[..8]));
-    state.write_u64(word(&address[8..16]));
-    state.write_u64(word(&address[16..]) << 32 ^ kind);
+fn hash_address<H: Hasher>(Address(FixedBytes(bytes)): &Address, kind: u64, state: &mut H) {
+    state.write_u64(word(bytes, 0));
+    state.write_u64(word(bytes, 8));
+    // Bytes 12 to 15 are in the second word as well: what the kind makes of them hides nothing.
+    state.write_u64(word(bytes, 12) ^ kind);
 }
 
 /// What an account is, apart from balance, nonce and storage.

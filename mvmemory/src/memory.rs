@@ -61,6 +61,12 @@ impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K
         self.table.any(hash, |location| location.has_below(unit))
     }
 
+    /// Makes room for so many keys: a block that names about as many finds each of them at once. What is made for fewer
+    /// than come is right, but slow. To be called between blocks, when the memory is empty.
+    pub fn expect(&mut self, keys: usize) {
+        self.table.expect(keys);
+    }
+
     /// The key of a location.
     pub fn key(&self, location: LocationId) -> &K {
         self.table.arena().get(location.0).key()

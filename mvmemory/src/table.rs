@@ -42,15 +42,18 @@ pub struct LocationId(pub(crate) u32);
 
 pub(crate) struct Table<K, V: Value, H> {
     hasher: H,
-    /// Slots of the first level; a power of two. Later levels double.
+    /// Slots of the first level that are in use; a power of two. There may be more, from a block with more keys. Later
+    /// levels double.
     first: usize,
+    /// How many times the slots that the number of keys calls for the first level has; see [`GROWN_FOR_SPILLS`].
+    slack: usize,
     levels: [Once<Box<[AtomicU64]>>; LEVELS],
     arena: Arena<K, V>,
 }
 
 impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
     pub(crate) fn new(hasher: H) -> Self {
-        Self { hasher, first: SMALLEST, levels: std::array::from_fn(|_| Once::new()), arena: Arena::new() }
+        Self { hasher, first: SMALLEST, slack: 1, levels: std::array::from_fn(|_| Once::new()), arena: Arena::new() }
     }
 
     pub(crate) fn hash(&self, key: &K) -> u64 {
@@ -70,8 +73,9 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
         let tag = hash >> 32;
         let mut spare = None;
         for (level, slots) in self.levels.iter().enumerate() {
-            let slots = slots.get_or_init(|| (0..self.first << level).map(|_| AtomicU64::new(0)).collect());
-            let mask = slots.len() - 1;
+            let count = self.first << level;
+            let slots = &slots.get_or_init(|| empty_slots(count))[..count];
+            let mask = count - 1;
             for probe in 0..(PROBES << level).min(slots.len()) {
                 let slot = &slots[(hash as usize).wrapping_add(probe) & mask];
                 // Acquire: pairs with the Release of the insertion below, so that the key can be read.
@@ -106,6 +110,7 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
         let tag = hash >> 32;
         for (level, slots) in self.levels.iter().enumerate() {
             let Some(slots) = slots.get() else { return false };
+            let slots = &slots[..self.first << level];
             let mask = slots.len() - 1;
             for probe in 0..(PROBES << level).min(slots.len()) {
                 // Acquire: as in `intern`.
@@ -121,8 +126,16 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
         false
     }
 
-    /// Empties the table for the next block. If the keys of this block needed more than one level, or filled the
-    /// first too much, the next block starts with a larger first level.
+    /// Makes the first level as large as so many keys need. The table must be empty.
+    pub(crate) fn expect(&mut self, keys: usize) {
+        debug_assert_eq!(self.arena.len(), 0, "names would be lost");
+        self.first = (keys * 2).next_power_of_two().max(SMALLEST) * self.slack;
+        if self.levels[0].get().is_some_and(|slots| slots.len() < self.first) {
+            self.levels[0].take();
+        }
+    }
+
+    /// Empties the table for the next block.
     pub(crate) fn reset(&mut self) {
         for location in self.arena.iter_mut() {
             location.reset();
@@ -130,25 +143,29 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
         self.reset_names();
     }
 
-    /// As [`reset`](Self::reset), where all locations are empty already.
+    /// As [`reset`](Self::reset), where all locations are empty already. A block that needs as many keys as this one will
+    /// find room for them in the first level.
     pub(crate) fn reset_names(&mut self) {
-        let wanted = (self.arena.len() as usize * 2).next_power_of_two().max(SMALLEST);
-        self.arena.forget();
-        let spilled = self.levels[1..].iter().any(|level| level.get().is_some());
+        let keys = (self.arena.len() as usize).max(self.first / (2 * self.slack));
+        let has_spilled = self.levels[1..].iter().any(|level| level.get().is_some());
         // Half full or less is no promise that every key finds a place: further levels for a few keys would be made
         // anew in every block. But keys whose hashes are all equal spill whatever the size: it is bounded.
-        let spread = if spilled { (self.first * 2).min(wanted * GROWN_FOR_SPILLS) } else { 0 };
-        let first = self.first.max(wanted).max(spread);
-        let keep = usize::from(first == self.first);
-        self.first = first;
-        for slots in self.levels[..keep].iter_mut().filter_map(Once::get_mut) {
-            // One slice at a time: the compiler makes a single fill of it.
-            slots.iter_mut().for_each(|slot| *slot = AtomicU64::new(0));
+        if has_spilled && self.arena.len() as usize * 2 <= self.first {
+            self.slack = (self.slack * 2).min(GROWN_FOR_SPILLS);
         }
-        if spilled || keep == 0 {
-            self.levels[keep..].fill_with(Once::new);
+        self.arena.forget();
+        if let Some(slots) = self.levels[0].get_mut() {
+            slots[..self.first].fill_with(|| AtomicU64::new(0));
         }
+        if has_spilled {
+            self.levels[1..].fill_with(Once::new);
+        }
+        self.expect(keys);
     }
+}
+
+fn empty_slots(count: usize) -> Box<[AtomicU64]> {
+    (0..count).map(|_| AtomicU64::new(0)).collect()
 }
 
 #[cfg(all(test, not(loom)))]
@@ -210,6 +227,18 @@ mod tests {
         assert!(spills(&mut table, crowd()), "all of them want the same slot");
         assert!(!spills(&mut table, crowd()), "half of them want another one now");
         assert_eq!(table.first, 2 * SMALLEST);
+    }
+
+    /// The slots that a table has more than it needs are not visited, and not in the way.
+    #[test]
+    fn a_table_is_as_large_as_the_next_block_needs() {
+        let mut table = Table::new(Itself(0));
+        table.expect(10 * SMALLEST);
+        assert!(!spills(&mut table, (0..10 * SMALLEST as u64).map(|key| key << 40 | key)));
+        table.expect(20);
+        assert_eq!((table.first, table.levels[0].get().map(|slots| slots.len())), (SMALLEST, Some(32 * SMALLEST)));
+        assert!(spills(&mut table, (0..PROBES as u64 + 4).map(|key| key * SMALLEST as u64)), "of a small table");
+        assert!(!spills(&mut table, 0..20));
     }
 
     /// No number of slots is enough for keys with equal low bits, so nothing grows for them for ever.

@@ -171,7 +171,7 @@ impl<V: Vm> Simulated<V> {
 }
 
 /// Blocks with fewer locations are collected by one worker, as in the engine.
-const WORTH_DIVIDING: usize = crate::engine::WORTH_DIVIDING;
+const WORTH_DIVIDING: usize = crate::changes::WORTH_DIVIDING;
 
 /// N virtual workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
