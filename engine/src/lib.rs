@@ -88,6 +88,7 @@ mod prefetch;
 mod progress;
 mod rare;
 mod record;
+pub mod recording;
 mod sequential;
 pub mod simulation;
 mod sizing;

@@ -5,12 +5,13 @@
 //! is counted, what an executor keeps for the next block included.
 //!
 //! Beside the speed-ups stands what could be had at most: by the longest chain of transactions of which each reads what
-//! the one before has written ([`CriticalPath`]).
+//! the one before has written ([`CriticalPath`](weft_engine::recording::CriticalPath)).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use weft_engine::recording::BlockAccess;
 use weft_engine::{Config, Mode, WorkerPool};
 use weft_ledger::state::Key;
 use weft_ledger::wire::Era;
@@ -18,7 +19,7 @@ use weft_ledger::{Hash, SignedTransaction};
 use weft_storage::{LatencyReader, MemoryStore, StateStore, StateWriter};
 
 use crate::chain::{Genesis, SnapshotReader};
-use crate::dag::{BlockAccess, CriticalPath, DagExecutor};
+use crate::dag::DagExecutor;
 use crate::executor::{
     BatchingExecutor, BlockExecutor, BlockInput, Costs, ExecuteError, ExecutedBlock, ExecutorSettings, LONGEST_UNIT,
     OptimisticExecutor, SequentialExecutor, SharedState,
@@ -277,7 +278,7 @@ pub fn compare(plan: &Plan, mut progress: impl FnMut(&str)) -> Result<Comparison
     let dag = DagExecutor::new(plan.threads, settings(plan), Arc::clone(&pool));
     let failed = |source| CompareError::Execute { workload: workload.clone(), executor: DAG, source };
     let access = dag.declare(&input(), &state).map_err(failed)?;
-    let path: CriticalPath = dag.critical_path(&input(), &state, &access, WEIGHED).map_err(failed)?;
+    let path = dag.critical_path(&input(), &state, &access, WEIGHED).map_err(failed)?;
     let signatures = if plan.signed { signature_time(&input().transactions) } else { Duration::ZERO };
     let bound = path.bound(plan.threads, signatures);
 

@@ -61,7 +61,6 @@
 
 mod costs;
 mod lines;
-mod profile;
 mod run;
 mod steps;
 
@@ -86,7 +85,6 @@ use crate::record::Record;
 use crate::vm::Vm;
 
 pub use costs::{Costs, Schedule};
-pub use profile::Profile;
 use run::Run;
 
 /// What the workers' time went into, all workers together. Waiting for work in sleep is not part of it.

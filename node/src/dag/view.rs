@@ -2,10 +2,10 @@
 //! leaves them at their own places when it has ended.
 
 use smallvec::SmallVec;
+use weft_engine::recording::Access;
 use weft_engine::{AddError, Change, Checkpoint, Outcome, StateView, Stop, Value, Verdict, Vm};
 use weft_storage::{StateReader, StorageError};
 
-use super::access::Access;
 use super::graph::Planned;
 use super::versions::Versions;
 

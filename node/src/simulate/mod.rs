@@ -8,8 +8,9 @@ mod validation;
 use std::time::Duration;
 
 use serde::Serialize;
-use weft_engine::simulation::{Costs, Profile, Schedule, Simulation};
-use weft_engine::{BlockError, BlockOutput, BlockPolicy, Vm};
+use weft_engine::recording::Profile;
+use weft_engine::simulation::{Costs, Schedule, Simulation};
+use weft_engine::{BlockError, BlockOutput, BlockPolicy, Key, Vm};
 use weft_storage::StateReader;
 
 pub use validation::{Check, TOLERANCE_PERCENT, validate};
@@ -157,7 +158,7 @@ impl Plan {
     fn profile<V: Vm, R: StateReader<V::Key, V::Value>>(
         &self,
         subject: &Subject<'_, V, R>,
-    ) -> Result<(Profile, BlockOutput<V>), SimulateError> {
+    ) -> Result<(Profile<V::Key>, BlockOutput<V>), SimulateError> {
         let runs = match self.time {
             TransactionTime::Fixed(_) => 0,
             TransactionTime::Measured(runs) => runs.max(1),
@@ -168,7 +169,7 @@ impl Plan {
     }
 
     /// How long a transaction takes.
-    fn time_of(&self, profile: &Profile, transaction: usize) -> Duration {
+    fn time_of<K: Key>(&self, profile: &Profile<K>, transaction: usize) -> Duration {
         match self.time {
             TransactionTime::Fixed(time) => time,
             TransactionTime::Measured(_) => profile.time_of(transaction),
@@ -210,8 +211,8 @@ where
 {
     let (profile, expected) = plan.profile(subject)?;
     let time_of = |at| plan.time_of(&profile, at);
-    let sequential = profile.total(time_of).as_secs_f64();
-    let path = profile.critical_path(time_of, plan.read_percent).as_secs_f64();
+    let path = profile.critical_path(time_of, plan.read_percent);
+    let sequential = path.total.as_secs_f64();
     let mut points = Vec::new();
     for &cores in &plan.cores {
         progress(cores);
@@ -225,7 +226,7 @@ where
         let had = makespan * cores as f64;
         let share = |time: Duration| 100.0 * time.as_secs_f64() / had;
         let speed_up = sequential / makespan;
-        let bound = (cores as f64).min(sequential / path);
+        let bound = path.bound(cores, Duration::ZERO);
         points.push(Point {
             cores,
             milliseconds: makespan * 1e3,
@@ -257,7 +258,7 @@ where
         workload: subject.name.clone(),
         transactions: subject.transactions.len(),
         sequential_milliseconds: sequential * 1e3,
-        critical_path_milliseconds: path * 1e3,
+        critical_path_milliseconds: path.longest.as_secs_f64() * 1e3,
         points,
     })
 }
