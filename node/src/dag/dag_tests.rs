@@ -77,6 +77,14 @@ fn what_does_not_happen_leaves_what_was_there() {
 }
 
 #[test]
+fn a_checkpoint_can_be_come_back_to_again() {
+    let block =
+        [names(&[], &[Op::Write(1, 1), Op::UndoneTwice(2, 9), Op::UndoneTwice(1, 9)]), names(&[], &[Op::Read(1)])];
+    let (outcomes, changes, _) = equal(&base(&[]), &block, SKIPPING).unwrap();
+    assert_eq!((changes, &outcomes[1].output), (vec![(1, Some(Number(1)))], &vec![Some(1)]));
+}
+
+#[test]
 fn the_transaction_that_the_gas_limit_ends_a_block_at_leaves_nothing() {
     let spend = |key: u8, gas| names(&[], &[Op::Write(key, 7), Op::Add(9, 1), Op::Gas(gas)]);
     // The last one writes, unread, what was added to before.
