@@ -107,7 +107,7 @@ fn a_block_that_does_not_do_what_was_declared_has_no_result() {
         let access: BlockAccess<u8> = accesses.iter().map(|accesses| accesses.iter().copied()).collect();
         declared(&numbers, &block, &access, SKIPPING, 2, &mut Places::default())
     };
-    let wrong: [(Declared<'_>, usize); 6] = [
+    let wrong: [(Declared<'_>, usize); 7] = [
         (&[&[], &[(1, Read), (2, Read)]], 0),
         (&[&[(1, Read)], &[(1, Read), (2, Read)]], 0),
         (&[&[(1, Write)], &[(2, Read)]], 1),
@@ -115,6 +115,8 @@ fn a_block_that_does_not_do_what_was_declared_has_no_result() {
         (&[&[(1, Write)], &[(1, Write), (2, Read)]], 1),
         // Too few transactions: nothing ends the block before the second.
         (&[&[(1, Write)]], 1),
+        // Too many.
+        (&[&[(1, Write)], &[(1, Read), (2, Read)], &[]], 2),
     ];
     for (accesses, culprit) in wrong {
         let error = outcome(accesses).unwrap_err();

@@ -91,7 +91,7 @@ pub struct DagBlock<V: Vm> {
 /// Why a block has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum DagError {
-    /// A transaction does something else than was declared.
+    /// A transaction does something else than was declared, or there is none where one was declared.
     #[error("transaction {transaction} does not do what was declared for it")]
     Undeclared {
         /// Its index in the block.
@@ -116,7 +116,7 @@ impl DagError {
 ///
 /// # Errors
 /// [`DagError`], where the block does not do what `access` says, unless it is executed sequentially, where that does not
-/// matter; or where the storage fails.
+/// matter; where `access` has more transactions than the block; or where the storage fails.
 ///
 /// # Panics
 /// When the machine does: with its panic.
@@ -129,6 +129,9 @@ pub fn execute<V: Vm<Output: Sync>, R: StateReader<V::Key, V::Value> + Sync>(
     policy: BlockPolicy,
     places: &mut Places<V>,
 ) -> Result<DagBlock<V>, DagError> {
+    if access.transactions() > transactions.len() {
+        return Err(DagError::Undeclared { transaction: transactions.len() });
+    }
     let watch = Instant::now();
     let graph = Graph::new(access);
     let analysis = watch.elapsed();
