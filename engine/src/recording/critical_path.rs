@@ -13,8 +13,11 @@ use super::access::{Access, BlockAccess};
 /// Only a transaction whose result depends on a value waits, for whoever wrote the value and for all who have added to
 /// it since. What is overwritten unread, or added to, waits for nobody. That is less than a level schedule waits for
 /// (read after write, write after read, write after write): on purpose, since here are only the dependencies which an
-/// executor cannot avoid, however many versions of a value it keeps. Where a transaction undoes changes of its own it
-/// may count as depending on more than it does, see [`record`](super::record).
+/// executor cannot avoid, however many versions of a value it keeps.
+///
+/// It is not proof against luck: a speculative execution that reads a stale value may leave what the right value leads
+/// to, as when only its output differs, and who has read that is ahead of its dependencies. And where a transaction
+/// undoes changes of its own it may count as depending on more than it does, see [`record`](super::record).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CriticalPath {
     /// The time of all transactions together.

@@ -1,11 +1,15 @@
 //! What is noted of transactions that do this and that.
 
+use std::time::Duration;
+
 use weft_mvmemory::{OutOfBounds, Value};
 use weft_storage::{StateReader, StorageError};
 
 use super::record;
 use crate::config::{BlockPolicy, OnRejected};
 use crate::recording::Access::{self, Add, Read, ReadWrite, Write};
+use crate::recording::CriticalPath;
+use crate::simulation::{Costs, Simulation};
 use crate::vm::{AddError, Outcome, StateView, Stop, Vm};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +44,11 @@ enum Op {
 
 struct Listed;
 
+/// 0 for 0 alone.
+fn mixed(seen: u64) -> u64 {
+    seen.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
 impl Vm for Listed {
     type Transaction = Vec<Op>;
     type Key = u8;
@@ -49,22 +58,29 @@ impl Vm for Listed {
 
     fn execute<S: StateView<u8, Number>>(&self, ops: &Vec<Op>, state: &mut S) -> Result<Outcome<usize>, Stop> {
         let mut refused = 0;
+        // All that the transaction has learnt of the state; what it changes depends on that.
+        let mut seen = 0_u64;
         let mut add = |state: &mut S, key, delta| match state.add(key, delta) {
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(false),
             Err(AddError::OutOfBounds) => {
                 refused += 1;
-                Ok(())
+                Ok(true)
             }
             Err(AddError::Stop(stop)) => Err(stop),
         };
         for op in ops {
             match *op {
                 Op::Read(key) => {
-                    state.read(&key)?;
+                    let number = state.read(&key)?.map_or(0, |number| number.0);
+                    seen = mixed(seen ^ number);
                 }
-                Op::Write(key, number) => state.write(key, Number(number)),
+                Op::Write(key, number) => state.write(key, Number(number.wrapping_add(seen >> 1))),
                 Op::Delete(key) => state.delete(key),
-                Op::Add(key, delta) => add(state, key, delta)?,
+                Op::Add(key, delta) => {
+                    if add(state, key, delta + (seen >> 44))? {
+                        seen = mixed(seen ^ 1);
+                    }
+                }
                 Op::UndoneWrite(key, number) => {
                     let checkpoint = state.checkpoint();
                     state.write(key, Number(number));
@@ -138,4 +154,48 @@ fn what_is_rejected_is_known_and_what_is_not_executed_is_not() {
     assert_eq!(accesses.transactions(), 3, "the third is executed and does not fit, the fourth is not executed");
     assert_eq!((0..3).map(|at| accesses.is_rejected(at)).collect::<Vec<_>>(), [false, true, false]);
     assert_eq!((output.outcomes.len(), output.changes), (2, vec![(1, Some(Number(2)))]));
+}
+
+/// Drawn at random, always the same: reads, additions, blind writes, rejections. Transactions read before they change
+/// anything, what they change depends on all that they have read, and no key gets a value that it had before: so that no
+/// stale value equals the right one.
+fn drawn(transactions: u32, seed: u32) -> Vec<Vec<Op>> {
+    let mut state = seed;
+    let mut draw = |below: u32| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) % below
+    };
+    let mut numbers = 1..;
+    let mut transaction = || {
+        let mut ops: Vec<Op> = (0..draw(3)).map(|_| Op::Read(KEYS[draw(4) as usize])).collect();
+        ops.extend((0..draw(3)).map(|_| {
+            let key = KEYS[draw(4) as usize];
+            // So far apart that no addition leads from one to another.
+            if draw(2) == 0 { Op::Write(key, numbers.next().unwrap_or(0) << 32) } else { Op::Add(key, 1) }
+        }));
+        ops.extend((draw(4) == 0).then_some(Op::Reject));
+        ops
+    };
+    (0..transactions).map(|_| transaction()).collect()
+}
+
+/// Not the one that is nearly full: an addition that was taken and then does not fit leaves earlier changes as they are.
+const KEYS: [u8; 4] = [0, 1, 2, 4];
+
+#[test]
+fn simulated_cores_do_not_beat_what_nothing_can_beat() {
+    let time = Duration::from_micros(100);
+    let mut is_shorter = false;
+    for seed in 0..1000 {
+        let block = drawn(40, seed);
+        let (accesses, sequential) = record(&Listed, &Base, &block, SKIPPING).unwrap();
+        let path = CriticalPath::of(&accesses, |_| time, 0);
+        assert_eq!(path.total, time * 40);
+        let simulation = Simulation { costs: Costs::free(), ..Simulation::new(64) };
+        let simulated = simulation.execute_block(&Listed, &Base, &block, |_| time, SKIPPING).unwrap();
+        assert_eq!(simulated.output.outcomes, sequential.outcomes, "seed {seed}");
+        assert!(simulated.makespan() >= path.longest, "seed {seed}: {:?} < {path:?}", simulated.makespan());
+        is_shorter |= path.longest < path.total / 2;
+    }
+    assert!(is_shorter, "blocks that are chains only would show nothing");
 }
