@@ -6,6 +6,7 @@
 //! instructions of a transaction with those that were accepted.
 
 pub mod allocator;
+pub mod arguments;
 pub mod ethereum;
 pub mod instructions;
 pub mod storage;

@@ -25,12 +25,15 @@ impl Cost {
 
 /// Runs `work` and measures it.
 pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, Cost) {
-    let process = || {
-        let now = clock_gettime(ClockId::ProcessCPUTime);
-        Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
-    };
-    let (cpu, wall) = (process(), Instant::now());
+    let (cpu, wall) = (process_time(), Instant::now());
     let result = work();
     let wall = wall.elapsed();
-    (result, Cost { wall, cpu: process().saturating_sub(cpu) })
+    (result, Cost { wall, cpu: process_time().saturating_sub(cpu) })
+}
+
+/// CPU time of the process so far.
+pub(crate) fn process_time() -> Duration {
+    let now = clock_gettime(ClockId::ProcessCPUTime);
+    // The clock starts at 0 with the process: both parts are in range.
+    Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
 }

@@ -90,6 +90,7 @@ mod prefetch;
 mod progress;
 mod rare;
 mod record;
+pub mod recording;
 mod rest;
 mod scratch;
 mod sequential;

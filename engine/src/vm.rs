@@ -109,7 +109,7 @@ pub trait StateView<K, V: Value> {
     fn checkpoint(&mut self) -> Checkpoint;
 
     /// Undoes every change since `checkpoint`, which this transaction has taken and not rolled back behind. The values
-    /// read in between are still reads of the transaction.
+    /// read in between are still reads of the transaction. A transaction may come back to a checkpoint more than once.
     ///
     /// # Errors
     /// [`Stop`] when the engine ends this execution; pass it up with `?`.

@@ -5,12 +5,13 @@
 //! is counted, what an executor keeps for the next block included.
 //!
 //! Beside the speed-ups stands what could be had at most: by the longest chain of transactions of which each reads what
-//! the one before has written ([`CriticalPath`]).
+//! the one before has written ([`CriticalPath`](weft_engine::recording::CriticalPath)).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use weft_engine::recording::BlockAccess;
 use weft_engine::{Config, Mode, WorkerPool};
 use weft_ledger::state::Key;
 use weft_ledger::wire::Era;
@@ -18,7 +19,7 @@ use weft_ledger::{Hash, SignedTransaction};
 use weft_storage::{LatencyReader, MemoryStore, StateStore, StateWriter};
 
 use crate::chain::{Genesis, SnapshotReader};
-use crate::dag::{BlockAccess, CriticalPath, DagExecutor};
+use crate::dag::DagExecutor;
 use crate::executor::{
     BatchingExecutor, BlockExecutor, BlockInput, Costs, ExecuteError, ExecutedBlock, ExecutorSettings, LONGEST_UNIT,
     OptimisticExecutor, SequentialExecutor, SharedState,
@@ -57,8 +58,8 @@ impl Plan {
     }
 }
 
-/// Times that each transaction is timed for the critical path.
-const WEIGHED: usize = 3;
+/// So many times each transaction is timed for the critical path.
+const TIMED_RUNS: usize = 3;
 
 /// Signatures that are timed: all take about as long.
 const SIGNATURES_TIMED: usize = 64;
@@ -277,7 +278,7 @@ pub fn compare(plan: &Plan, mut progress: impl FnMut(&str)) -> Result<Comparison
     let dag = DagExecutor::new(plan.threads, settings(plan), Arc::clone(&pool));
     let failed = |source| CompareError::Execute { workload: workload.clone(), executor: DAG, source };
     let access = dag.declare(&input(), &state).map_err(failed)?;
-    let path: CriticalPath = dag.critical_path(&input(), &state, &access, WEIGHED).map_err(failed)?;
+    let path = dag.critical_path(&input(), &state, &access, TIMED_RUNS).map_err(failed)?;
     let signatures = if plan.signed { signature_time(&input().transactions) } else { Duration::ZERO };
     let bound = path.bound(plan.threads, signatures);
 
@@ -325,7 +326,8 @@ fn seconds(run: &Costs) -> f64 {
 /// The same transactions, of which nothing is known yet.
 fn unchecked(transactions: &[SignedTransaction], era: Era) -> Arc<[SignedTransaction]> {
     let decode = |transaction: &SignedTransaction| {
-        SignedTransaction::decode_in(era, transaction.wire().to_vec()).expect("what was encoded decodes")
+        SignedTransaction::decode_in(era, transaction.wire().to_vec())
+            .expect("a transaction's own encoding, of the era that it was made in, decodes")
     };
     transactions.iter().map(decode).collect()
 }

@@ -46,6 +46,8 @@ pub(crate) enum Op {
     UndoneWrite(u8, u64),
     /// Adds and takes it back, whether it fitted or not.
     UndoneAdd(u8, u64),
+    /// Writes and takes it back, twice to the same checkpoint.
+    UndoneTwice(u8, u64),
 }
 
 /// What a transaction says that it touches, and what it does.
@@ -119,6 +121,13 @@ impl Vm for ListVm {
                     }
                     state.rollback(checkpoint)?;
                 }
+                Op::UndoneTwice(key, number) => {
+                    let checkpoint = state.checkpoint();
+                    for number in [number, number / 2] {
+                        state.write(key, Number(number));
+                        state.rollback(checkpoint)?;
+                    }
+                }
             }
         }
         Ok(Outcome::applied(seen, gas))
@@ -175,7 +184,8 @@ pub(crate) fn any_op() -> impl Strategy<Value = Op> {
         Just(Op::Reject),
         (key.clone(), amount.clone()).prop_map(|(key, amount)| Op::RejectIf(key, amount)),
         (key.clone(), amount.clone()).prop_map(|(key, amount)| Op::UndoneWrite(key, amount)),
-        (key.clone(), amount).prop_map(|(key, amount)| Op::UndoneAdd(key, amount)),
+        (key.clone(), amount.clone()).prop_map(|(key, amount)| Op::UndoneAdd(key, amount)),
+        (key.clone(), amount).prop_map(|(key, amount)| Op::UndoneTwice(key, amount)),
         key.prop_map(Op::SwallowRead),
     ]
 }

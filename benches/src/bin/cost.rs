@@ -12,6 +12,7 @@ use clap::{Parser, ValueEnum};
 use comfy_table::presets::ASCII_MARKDOWN;
 use comfy_table::{CellAlignment, Table};
 use weft_benches::allocator::{self, Allocator};
+use weft_benches::arguments;
 use weft_benches::synthetic::{
     BreakEven, Calibration, Case, Contender, Figures, MeasureError, Measurement, Pattern, Plan, Point, Target,
     break_even, measure,
@@ -25,16 +26,16 @@ static ALLOCATOR: Allocator = allocator::ALLOCATOR;
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Threads of weft, where it has more than one
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 2, value_parser = arguments::threads())]
     threads: usize,
     /// Measured rounds; the middle one counts
-    #[arg(long, default_value_t = 15)]
+    #[arg(long, default_value_t = 15, value_parser = arguments::at_least_one())]
     repeat: usize,
     /// Transactions of a block; fewer where they would take longer than 50 ms, but not fewer than 1000
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 10_000, value_parser = arguments::at_least_one())]
     txs: usize,
     /// Optimistic execution is measured with units of one transaction, and of this many; auto with this many
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 16, value_parser = arguments::at_least_one())]
     unit_length: usize,
     /// What is measured against sequential execution; sequential execution itself shows how far chance goes
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Path::Optimistic, Path::Auto])]
@@ -87,7 +88,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let work = work(arguments)?;
     let plan = Plan {
         calibration: Calibration::measure(),
-        repeat: arguments.repeat.max(1),
+        repeat: arguments.repeat,
         seed: arguments.seed,
         contenders: contenders(arguments),
     };
@@ -182,7 +183,7 @@ fn work(arguments: &Arguments) -> Result<Vec<f64>, String> {
 
 /// One thread and several, each with short units and with long ones, and auto.
 fn contenders(arguments: &Arguments) -> Vec<Contender> {
-    let threads = arguments.threads.max(1);
+    let threads = arguments.threads;
     let mut contenders = Vec::new();
     for path in &arguments.mode {
         let (mode, threads) = match path {
@@ -192,8 +193,8 @@ fn contenders(arguments: &Arguments) -> Vec<Contender> {
         };
         for threads in threads {
             let lengths = match mode {
-                Mode::Optimistic => [1, arguments.unit_length.max(1)],
-                Mode::Auto | Mode::Sequential => [arguments.unit_length.max(1); 2],
+                Mode::Optimistic => [1, arguments.unit_length],
+                Mode::Auto | Mode::Sequential => [arguments.unit_length; 2],
             };
             for unit_length in lengths {
                 let contender = Contender { mode, threads, unit_length };

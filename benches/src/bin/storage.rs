@@ -12,6 +12,7 @@ use clap::{Parser, ValueEnum};
 use comfy_table::presets::ASCII_MARKDOWN;
 use comfy_table::{CellAlignment, Table};
 use weft_benches::allocator::{self, Allocator};
+use weft_benches::arguments;
 use weft_benches::storage::{BesideSequential, Setup, cold, import, latency};
 use weft_node::workload::Workload;
 
@@ -23,26 +24,26 @@ static ALLOCATOR: Allocator = allocator::ALLOCATOR;
 struct Arguments {
     /// Only these sections
     sections: Vec<Section>,
-    /// Workloads [default: independent, p2p-1000 and contract-token-1000; independent for the import]
+    /// Workloads [default: independent, p2p-1000 and contract-token-1000; independent and p2p-10000 for the import]
     #[arg(long, value_delimiter = ',')]
     workloads: Vec<Workload>,
     /// Transactions of a block
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 10_000, value_parser = arguments::at_least_one())]
     txs: usize,
     /// Delays of a read, in microseconds
     #[arg(long, value_delimiter = ',', default_values_t = [0, 20, 100])]
     delays: Vec<u64>,
     /// Numbers of workers
-    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 4, 8, 16, 32])]
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 4, 8, 16, 32], value_parser = arguments::threads())]
     workers: Vec<usize>,
     /// Numbers of threads that prefetch
-    #[arg(long, value_delimiter = ',', default_values_t = [0, 16])]
+    #[arg(long, value_delimiter = ',', default_values_t = [0, 16], value_parser = arguments::threads_or_none())]
     prefetch: Vec<usize>,
     /// How many transactions they may be ahead
     #[arg(long, default_value_t = 1024)]
     distance: usize,
     /// Transactions of a unit [default: what suits the block]
-    #[arg(long)]
+    #[arg(long, value_parser = arguments::at_least_one())]
     unit_length: Option<usize>,
     /// Accounts of the cold database that the block has nothing to do with
     #[arg(long, default_value_t = 300_000)]
@@ -51,13 +52,13 @@ struct Arguments {
     #[arg(long, default_value = ".")]
     folder: PathBuf,
     /// Blocks of the import
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = arguments::at_least_one())]
     blocks: usize,
-    /// Threads of the import
-    #[arg(long, default_value_t = 2)]
+    /// Threads of weft in the import
+    #[arg(long, default_value_t = 2, value_parser = arguments::threads())]
     threads: usize,
     /// Measured runs; the middle one counts
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = arguments::at_least_one())]
     repeat: usize,
     /// Seed of the workloads
     #[arg(long, default_value_t = 1)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-/// A count may rise by so much, in percent, before somebody has to accept it.
+/// A count may rise by so much, in percent, before somebody has to accept it: some ten times as much as chance makes of it.
 pub const TOLERANCE_PERCENT: f64 = 3.0;
 
 /// Instructions of a transaction, by scenario, as they are kept in a file.
@@ -46,9 +46,9 @@ pub fn total_of_callgrind(output: &str) -> Result<u64, CountsError> {
 pub struct Line {
     /// The scenario.
     pub scenario: String,
-    /// What was accepted last, if anything was.
+    /// Instructions a transaction that were accepted last, if any were.
     pub accepted: Option<u64>,
-    /// What was counted now, if it was.
+    /// Instructions a transaction that were counted now, if they were.
     pub counted: Option<u64>,
 }
 
@@ -57,7 +57,7 @@ pub struct Line {
 pub enum Verdict {
     /// No more than the tolerance apart.
     Same,
-    /// Fewer instructions: to be accepted, so that what was gained is kept.
+    /// Fewer instructions. The check passes; whoever accepts the count makes sure that what was gained is kept.
     Fell,
     /// More instructions: somebody has to accept that.
     Rose,
@@ -110,7 +110,7 @@ pub fn compare(accepted: &Counts, counted: &Counts) -> Vec<Line> {
     scenarios.into_iter().map(line).collect()
 }
 
-/// Whether nothing has to be accepted.
+/// Whether the check passes: no count has risen too much, is new or is gone.
 #[must_use]
 pub fn is_accepted(lines: &[Line]) -> bool {
     lines.iter().all(|line| line.verdict().is_accepted())

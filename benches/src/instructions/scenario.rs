@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use clap::ValueEnum;
-use weft_engine::{BlockPolicy, Config, Engine, Mode};
+use weft_engine::{BlockEnd, BlockPolicy, Config, Engine, Mode};
 use weft_evm::ParallelEvm;
 use weft_ledger::Hash;
 use weft_node::chain::SnapshotReader;
@@ -153,7 +153,15 @@ impl Scenario {
         let block = pattern.block(self.transactions(), 1);
         let vm = Synthetic { steps: 0, has_hints: block.has_hints };
         let engine = Engine::new(config);
-        Box::new(move || Ok(Box::new(engine.execute_block(&vm, &Base, &block.transactions, BlockPolicy::default())?)))
+        Box::new(move || {
+            let output = engine.execute_block(&vm, &Base, &block.transactions, BlockPolicy::default())?;
+            match output.end {
+                BlockEnd::Complete => Ok(Box::new(output)),
+                BlockEnd::Rejected { transaction } | BlockEnd::GasLimit { transaction } => {
+                    Err(format!("the block ends at transaction {transaction}").into())
+                }
+            }
+        })
     }
 
     /// Without signatures.
@@ -199,7 +207,7 @@ mod tests {
     fn every_scenario_is_executed() {
         for scenario in Scenario::value_variants() {
             let prepared = scenario.prepare().unwrap_or_else(|error| panic!("{error}"));
-            assert!(prepared.run().is_ok(), "{scenario}");
+            prepared.run().unwrap_or_else(|error| panic!("{error}"));
         }
     }
 }

@@ -41,7 +41,8 @@ fn person(index: usize) -> Address {
     Address::from_word(keccak256(index.to_be_bytes()))
 }
 
-/// A block in which each of `transactions` holders sends something to the next but one, so that neighbours conflict.
+/// A block in which each of `transactions` holders sends something to the next but one, whose own transfer, two places
+/// later, conflicts with it.
 pub(super) fn block(transactions: usize) -> Result<Block, WorkloadError> {
     let mut genesis = Genesis::default();
     let people: Vec<Address> = (0..transactions + 2).map(person).collect();

@@ -2,7 +2,8 @@
 //!
 //! The store is opened anew for every run, and the system is asked to drop the file's pages (`POSIX_FADV_DONTNEED`),
 //! which any user may ask for a file whose pages are all written. What the device or a hypervisor keeps is out of
-//! anybody's reach: how many bytes the system had to fetch is counted, so that a run that was not cold shows.
+//! anybody's reach. How many bytes the system had to fetch is counted: in a run that was not cold they are far fewer than
+//! the block needs.
 
 use std::fs::File;
 use std::path::Path;
@@ -36,7 +37,7 @@ pub struct Plan {
     pub others: usize,
     /// Who is measured beside sequential execution.
     pub setups: Vec<Setup>,
-    /// Measured runs of each.
+    /// Measured runs of each, at least one.
     pub repeat: usize,
     /// Seed of the workload.
     pub seed: u64,

@@ -3,13 +3,14 @@
 
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
-use weft_ledger::Hash;
+use weft_ledger::{Hash, TosError};
 use weft_node::chain::ImportError;
 use weft_node::compare::median;
 use weft_node::executor::ExecuteError;
 use weft_storage::StorageError;
+
+use crate::timing::process_time;
 
 /// Why nothing was measured.
 #[derive(Debug, thiserror::Error)]
@@ -27,10 +28,12 @@ pub enum ContestError {
         got: Hash,
     },
     /// A generated block is rejected.
-    #[error("transaction {transaction} of a generated block fails")]
+    #[error("transaction {transaction} of a generated block is rejected: {error}")]
     Rejected {
         /// Its position.
         transaction: usize,
+        /// Its error.
+        error: TosError,
     },
     /// An executor has no result.
     #[error(transparent)]
@@ -51,9 +54,9 @@ pub enum ContestError {
 pub struct Run {
     /// What it gave.
     pub digest: Hash,
-    /// Wall-clock time.
+    /// Wall-clock time, in seconds.
     pub seconds: f64,
-    /// CPU time of the process.
+    /// CPU time of the process, in seconds.
     pub cpu: f64,
     /// Reads of the storage, or bytes that came from the device: whatever the contest counts.
     pub counted: u64,
@@ -70,28 +73,29 @@ pub struct Contender<'c> {
 /// The middle of a contender's runs.
 #[derive(Debug, Clone, Serialize)]
 pub struct Middle {
-    /// Wall-clock time.
+    /// Wall-clock time, in milliseconds.
     pub milliseconds: f64,
-    /// Times as fast as the first contender: the middle of all pairs of neighbouring runs.
+    /// Times as fast as the first contender: the middle of all pairs of runs of one round.
     pub speed_up: f64,
-    /// The least of all pairs.
+    /// The least speed-up of all pairs.
     pub least: f64,
     /// The greatest.
     pub greatest: f64,
-    /// Cores in use.
+    /// Cores in use on average.
     pub cores: f64,
-    /// What was counted.
+    /// What was counted, see [`Run::counted`].
     pub counted: f64,
 }
 
-/// Runs all contenders `repeat` times, after a run that does not count.
+/// Runs all contenders `repeat` times, at least once, after a run that does not count. Gives a figure for each of them,
+/// in their order.
 ///
 /// # Errors
 /// [`ContestError`], above all where a result differs.
 pub fn contest(what: &str, mut contenders: Vec<Contender<'_>>, repeat: usize) -> Result<Vec<Middle>, ContestError> {
     let mut runs: Vec<Vec<Run>> = contenders.iter().map(|_| Vec::with_capacity(repeat)).collect();
     let mut first = None;
-    for round in 0..=repeat {
+    for round in 0..=repeat.max(1) {
         for (contender, runs) in contenders.iter_mut().zip(&mut runs) {
             let run = (contender.run)()?;
             let expected = *first.get_or_insert(run.digest);
@@ -107,7 +111,7 @@ pub fn contest(what: &str, mut contenders: Vec<Contender<'_>>, repeat: usize) ->
     Ok(runs.iter().map(|own| middle(own, &runs[0])).collect())
 }
 
-/// The middle of `runs` beside those of `first`, which stood next to them.
+/// The middle of `runs` beside those of `first`, which were made in the same rounds.
 #[must_use]
 pub fn middle(runs: &[Run], first: &[Run]) -> Middle {
     let of = |figure: &dyn Fn(&Run) -> f64| median(runs.iter().map(figure).collect());
@@ -132,19 +136,13 @@ impl Stopwatch {
     /// Starts one.
     #[must_use]
     pub fn start() -> Self {
-        Self { wall: Instant::now(), cpu: cpu() }
+        Self { wall: Instant::now(), cpu: process_time() }
     }
 
     /// The run that ends now.
     #[must_use]
     pub fn run(&self, digest: Hash, counted: u64) -> Run {
-        let cpu = cpu().saturating_sub(self.cpu).as_secs_f64();
+        let cpu = process_time().saturating_sub(self.cpu).as_secs_f64();
         Run { digest, seconds: self.wall.elapsed().as_secs_f64(), cpu, counted }
     }
-}
-
-fn cpu() -> Duration {
-    let now = clock_gettime(ClockId::ProcessCPUTime);
-    // The clock starts at 0 with the process: both parts are in range.
-    Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
 }

@@ -26,7 +26,7 @@ pub struct Plan {
     pub blocks: usize,
     /// Threads of weft.
     pub threads: usize,
-    /// Measured imports of the whole stream, into a new database each.
+    /// Measured imports of the whole stream, into a new database each; at least one, after one that is not measured.
     pub repeat: usize,
     /// Seed of the workload.
     pub seed: u64,
@@ -64,6 +64,16 @@ enum Kind {
     Overlapping,
 }
 
+impl Kind {
+    fn name(self, threads: usize) -> String {
+        match self {
+            Self::Sequential => "sequential".to_owned(),
+            Self::OneByOne => format!("weft, {threads} threads"),
+            Self::Overlapping => format!("weft, {threads} threads, overlapping"),
+        }
+    }
+}
+
 /// Measures all ways beside each other, on databases in `folder`.
 ///
 /// # Errors
@@ -85,13 +95,13 @@ pub fn measure(plan: &Plan, folder: &Path) -> Result<Figures, ContestError> {
     let mut runs = kinds.map(|_| Vec::new());
     let mut parts = kinds.map(|_| Vec::new());
     let mut expected = None;
-    for round in 0..=plan.repeat {
+    for round in 0..=plan.repeat.max(1) {
         for (at, kind) in kinds.into_iter().enumerate() {
             let executor = if kind == Kind::Sequential { &sequential } else { &weft };
             let (run, imported) = import(kind, executor, &genesis, &blocks, folder)?;
             let expected = *expected.get_or_insert(run.digest);
             if run.digest != expected {
-                let (what, contender) = (plan.workload.to_string(), format!("{kind:?}"));
+                let (what, contender) = (plan.workload.to_string(), kind.name(plan.threads));
                 return Err(ContestError::Differs { what, contender, expected, got: run.digest });
             }
             if round > 0 {
@@ -102,15 +112,7 @@ pub fn measure(plan: &Plan, folder: &Path) -> Result<Figures, ContestError> {
     }
     let ways = kinds.into_iter().enumerate().map(|(at, kind)| {
         let of = |part: usize| median(parts[at].iter().map(|parts: &[f64; 4]| parts[part]).collect());
-        Way {
-            name: match kind {
-                Kind::Sequential => "sequential".to_owned(),
-                Kind::OneByOne => format!("weft, {} threads", plan.threads),
-                Kind::Overlapping => format!("weft, {} threads, overlapping", plan.threads),
-            },
-            stream: middle(&runs[at], &runs[0]),
-            parts: [of(0), of(1), of(2), of(3)],
-        }
+        Way { name: kind.name(plan.threads), stream: middle(&runs[at], &runs[0]), parts: [of(0), of(1), of(2), of(3)] }
     });
     let ways = ways.collect();
     let (workload, transactions) = (plan.workload.to_string(), plan.transactions);

@@ -24,7 +24,7 @@ pub struct Plan {
     pub delay: Duration,
     /// Who is measured beside sequential execution.
     pub setups: Vec<Setup>,
-    /// Measured runs of each.
+    /// Measured runs of each, at least one.
     pub repeat: usize,
     /// Seed of the workload.
     pub seed: u64,

@@ -49,7 +49,7 @@ impl Case {
         ExecutorSettings { ledger: self.ledger, ..ExecutorSettings::default() }
     }
 
-    /// Executes the block on `state`. `counter` gives what has been counted so far.
+    /// Executes the block on `state`. `counter` gives what has been counted so far, by whoever counts it.
     fn run(
         &self,
         executor: &dyn BlockExecutor,
@@ -66,7 +66,7 @@ impl Case {
         let executed = executor.execute(&input, state)?;
         let run = watch.run(executed.digest, counter().saturating_sub(before));
         match executed.rejection() {
-            Some((transaction, _)) => Err(ContestError::Rejected { transaction }),
+            Some((transaction, error)) => Err(ContestError::Rejected { transaction, error }),
             None => Ok(run),
         }
     }
@@ -137,8 +137,8 @@ fn beside_sequential(
         let label = format!("{} workers, {} prefetching", setup.workers, setup.prefetch);
         contender(label, Box::new(setup.executor(case.settings())))
     }));
-    let mut middles = contest(what, contenders, repeat)?;
-    let sequential = middles.remove(0);
+    let mut middles = contest(what, contenders, repeat)?.into_iter();
+    let sequential = middles.next().expect("a figure for each contender, of whom sequential execution is the first");
     let measured =
         |(setup, middle): (&Setup, Middle)| Measured { workers: setup.workers, prefetch: setup.prefetch, middle };
     Ok(BesideSequential { sequential, setups: setups.iter().zip(middles).map(measured).collect() })

@@ -166,6 +166,16 @@ mod tests {
     }
 
     #[test]
+    fn only_one_pattern_adds_and_all_of_it_to_one_counter() {
+        for pattern in PATTERNS {
+            let adds_to = (pattern == Pattern::Add).then_some(SHARED);
+            assert!(pattern.block(100, 1).transactions.iter().all(|one| one.adds_to == adds_to), "{pattern}");
+        }
+        let own = Pattern::Add.block(100, 1).transactions;
+        assert!(own.iter().all(|one| !one.reads.contains(&SHARED)), "nobody reads the counter");
+    }
+
+    #[test]
     fn a_seed_gives_one_block() {
         assert_eq!(Pattern::Random(100).block(50, 3), Pattern::Random(100).block(50, 3));
         assert_ne!(Pattern::Random(100).block(50, 3), Pattern::Random(100).block(50, 4));

@@ -13,10 +13,10 @@
 //!   that one, as in the engine;
 //! - idle workers look around, sleep, nap and are woken by the scheduler's own decisions, through the same counters.
 //!
-//! Not modelled: prefetched base values, hyperthreads, other sockets, the order of accesses within an execution, and an operating system that takes
-//! a core away. That cores slow each other down (memory bandwidth, shared caches, clock rates) is one number,
-//! [`Costs::crowding_per_mille`], and nothing unless it is given. A simulated time is therefore what a good machine of that
-//! size could give, not what any will.
+//! Not modelled: prefetched base values, hyperthreads, other sockets, the order of accesses within an execution, and an
+//! operating system that takes a core away. That cores slow each other down (memory bandwidth, shared caches, clock
+//! rates) is one number, [`Costs::crowding_per_mille`], and nothing unless it is given. A simulated time is therefore
+//! what a good machine of that size could give, not what any will.
 //!
 //! ```
 //! # use weft_engine::{BlockPolicy, NoDelta, OutOfBounds, Outcome, StateView, Stop, Value, Vm};
@@ -61,7 +61,6 @@
 
 mod costs;
 mod lines;
-mod profile;
 mod run;
 mod steps;
 
@@ -86,7 +85,6 @@ use crate::record::Record;
 use crate::vm::Vm;
 
 pub use costs::{Costs, Schedule};
-pub use profile::Profile;
 use run::Run;
 
 /// What the workers' time went into, all workers together. Waiting for work in sleep is not part of it.

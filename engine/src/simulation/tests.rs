@@ -3,8 +3,9 @@ use std::time::Duration;
 use weft_mvmemory::{NoDelta, OutOfBounds, Value};
 use weft_storage::{StateReader, StorageError};
 
-use super::{Costs, Profile, Schedule, Simulated, Simulation};
+use super::{Costs, Schedule, Simulated, Simulation};
 use crate::config::BlockPolicy;
+use crate::recording::Profile;
 use crate::vm::{Outcome, StateView, Stop, Touch, Vm};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -68,7 +69,7 @@ fn simulate(simulation: Simulation, block: &[(u32, u32)], announces: bool) -> Si
     simulated
 }
 
-fn profile(block: &[(u32, u32)]) -> (Profile, crate::BlockOutput<Accumulate>) {
+fn profile(block: &[(u32, u32)]) -> (Profile<u32>, crate::BlockOutput<Accumulate>) {
     let vm = Accumulate { announces: false };
     Profile::of(&vm, &Nothing, block, BlockPolicy::default(), 0).expect("a result")
 }
@@ -137,7 +138,7 @@ fn no_schedule_beats_the_bound() {
     ] {
         let (profile, _) = profile(&block);
         for read_percent in [0, 50, 100] {
-            let path = profile.critical_path(|_| TIME, read_percent);
+            let path = profile.critical_path(|_| TIME, read_percent).longest;
             for workers in [1, 2, 5, 16] {
                 let schedule = Schedule::Steady { read_percent };
                 let simulated = simulate(Simulation { schedule, ..free(workers) }, &block, announces);
@@ -184,16 +185,16 @@ fn a_crowd_slows_executions_down_and_one_alone_is_not_slowed() {
 
 #[test]
 fn the_critical_path_follows_reads_and_not_mere_writes() {
-    let path = |block: &[(u32, u32)]| profile(block).0.critical_path(|_| TIME, 0);
+    let path = |block: &[(u32, u32)]| profile(block).0.critical_path(|_| TIME, 0).longest;
     assert_eq!(path(&independent(10)), TIME);
     assert_eq!(path(&chain(10)), TIME * 10);
     // Three read what one wrote.
     assert_eq!(path(&[(0, 1), (1, 2), (1, 3), (1, 4)]), TIME * 2);
     let (profile, _) = profile(&chain(10));
-    assert_eq!(profile.critical_path(|at| TIME * at as u32, 0), TIME * 45);
+    assert_eq!(profile.critical_path(|at| TIME * at as u32, 0).longest, TIME * 45);
     // Half of each transaction overlaps with the one before.
-    assert_eq!(profile.critical_path(|_| TIME, 50), TIME * 11 / 2);
-    assert_eq!(profile.total(|_| TIME), TIME * 10);
+    assert_eq!(profile.critical_path(|_| TIME, 50).longest, TIME * 11 / 2);
+    assert_eq!(profile.critical_path(|_| TIME, 0).total, TIME * 10);
 }
 
 #[test]

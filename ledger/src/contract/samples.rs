@@ -91,7 +91,7 @@ impl Sample {
         MODULES[self as usize]
             .get_or_init(|| match assemble(self.source()) {
                 Ok(bytes) => Module::new(bytes),
-                Err(error) => panic!("{}: {error}", self.name()),
+                Err(error) => panic!("the source of {}, a part of this crate, does not assemble: {error}", self.name()),
             })
             .clone()
     }

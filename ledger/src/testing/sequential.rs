@@ -49,8 +49,9 @@ impl<K: Ord + Clone, V: Value> StateView<K, V> for MapView<'_, K, V> {
     }
 
     fn rollback(&mut self, checkpoint: Checkpoint) -> Result<(), Stop> {
+        // The checkpoint stays: the transaction may come back to it again.
+        self.own = self.checkpoints[checkpoint.changes()].clone();
         self.checkpoints.truncate(checkpoint.changes() + 1);
-        self.own = self.checkpoints.pop().expect("a checkpoint of this transaction");
         Ok(())
     }
 

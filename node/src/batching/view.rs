@@ -171,9 +171,10 @@ impl<V: Vm, R: StateReader<V::Key, V::Value> + ?Sized> StateView<V::Key, V::Valu
 
     fn rollback(&mut self, checkpoint: Checkpoint) -> Result<(), Stop> {
         self.read_added()?;
+        // The checkpoint stays: the transaction may come back to it again.
         self.checkpoints.truncate(checkpoint.changes() + 1);
-        if let Some(changes) = self.checkpoints.pop() {
-            self.changes = changes;
+        if let Some(changes) = self.checkpoints.last() {
+            self.changes.clone_from(changes);
         }
         Ok(())
     }

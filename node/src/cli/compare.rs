@@ -1,8 +1,6 @@
 //! `weft compare`: the executors side by side.
 
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,7 +11,11 @@ use weft_node::compare::{Comparison, Figures, Plan, compare};
 use weft_node::executor::UNIT_LENGTH;
 use weft_node::workload::{REPORTED, Workload};
 
-use super::{CliError, default_threads, from_one_to, plot, print, progress_bar, table, threads, transactions, up_to};
+use super::svg::PictureFile;
+use super::{
+    CliError, block_length, default_threads, from_one_to, plot, print, progress_bar, table, threads, transactions,
+    up_to,
+};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -40,8 +42,8 @@ pub(super) struct Arguments {
     /// The optimistic executor is measured with units of one transaction, and of this many
     #[arg(long, default_value_t = UNIT_LENGTH, value_parser = from_one_to(1_000_000))]
     unit_length: usize,
-    /// Delay of every storage read, in microseconds
-    #[arg(long, default_value_t = 0)]
+    /// Delay of every storage read, in microseconds, up to a second
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=1_000_000))]
     storage_latency: u64,
     /// Threads that load what transactions are known to need, ahead of their optimistic execution
     #[arg(long, value_name = "THREADS", default_value_t = 0, value_parser = up_to(1024))]
@@ -61,7 +63,7 @@ impl Arguments {
     fn plan(&self, workload: Workload) -> Plan {
         Plan {
             workload,
-            transactions: self.txs.unwrap_or(if workload.calls_contracts() { 2000 } else { 10_000 }),
+            transactions: block_length(self.txs, workload),
             threads: self.threads,
             repeat: self.repeat,
             seed: self.seed,
@@ -77,9 +79,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
     let workloads = if arguments.workloads.is_empty() { &REPORTED[..] } else { &arguments.workloads };
     let plans: Vec<Plan> = workloads.iter().map(|workload| arguments.plan(*workload)).collect();
     let runs: usize = plans.iter().map(|plan| plan.executors() * (plan.repeat + 1)).sum();
-    // A file that cannot be written is found out now, not after the measuring.
-    let svg = arguments.svg.as_deref().map(|path| File::create(path).map_err(|error| in_file(path, &error)));
-    let svg = svg.transpose()?;
+    let svg = arguments.svg.as_deref().map(PictureFile::create).transpose()?;
     let bar = progress_bar(runs as u64, "runs", arguments.json);
     let mut comparisons = Vec::new();
     for plan in &plans {
@@ -89,9 +89,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
         })?);
     }
     bar.finish_and_clear();
-    if let (Some(mut file), Some(path)) = (svg, &arguments.svg) {
-        let plot = plot::speed_ups(&comparisons, arguments.threads, arguments.signed);
-        file.write_all(plot.as_bytes()).map_err(|error| in_file(path, &error))?;
+    if let Some(file) = svg {
+        file.write(&plot::speed_ups(&comparisons, arguments.threads, arguments.signed))?;
     }
     if arguments.json {
         print(&serde_json::to_string_pretty(&comparisons)?)?;
@@ -101,10 +100,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
         print(&format!("{}\n{}\n{NOTES}", in_a_table(&comparisons), against_baselines(&comparisons)))?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn in_file(path: &Path, error: &std::io::Error) -> String {
-    format!("{}: {error}", path.display())
 }
 
 /// Below the tables.

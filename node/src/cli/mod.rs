@@ -17,6 +17,7 @@ mod simulate;
 mod simulate_plot;
 mod simulate_report;
 mod summary;
+mod svg;
 mod table;
 
 use std::error::Error;
@@ -26,6 +27,7 @@ use std::process::ExitCode;
 use clap::builder::RangedU64ValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
+use weft_node::workload::Workload;
 
 /// An error for a person to read.
 type CliError = Box<dyn Error>;
@@ -110,6 +112,11 @@ fn threads() -> RangedU64ValueParser<usize> {
 /// Transactions of a block: whatever their type, so many are within the limits of the file format.
 fn transactions() -> RangedU64ValueParser<usize> {
     from_one_to(1_000_000)
+}
+
+/// Transactions of a block of `workload`, where not so many are `given`: contract calls take much longer than transfers.
+fn block_length(given: Option<usize>, workload: Workload) -> usize {
+    given.unwrap_or(if workload.calls_contracts() { 2000 } else { 10_000 })
 }
 
 /// All cores.

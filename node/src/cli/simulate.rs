@@ -17,7 +17,8 @@ use weft_node::simulate::{self, Check, Curve, Plan, Subject, TransactionTime, va
 use weft_node::workload::{Workload, WorkloadBuilder};
 use weft_storage::{MemoryStore, StateReader, StateStore, StateWriter};
 
-use super::{CliError, from_one_to, print, progress_bar, simulate_plot, simulate_report, transactions};
+use super::svg::PictureFile;
+use super::{CliError, block_length, from_one_to, print, progress_bar, simulate_plot, simulate_report, transactions};
 
 /// What the costs of the bookkeeping are called, and how they are set.
 type CostName = (&'static str, fn(&mut Costs) -> &mut Duration);
@@ -70,15 +71,15 @@ pub(super) struct Arguments {
     /// When an execution reads, in percent of its time
     #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
     read_point: u32,
-    /// What bookkeeping costs in nanoseconds: step, unit, read, locate, write, validate, commit, delta, scan, transfer, look-around, wake,
-    /// wake-call, set-up or collect, as NAME=NANOSECONDS
+    /// What bookkeeping costs in nanoseconds: step, unit, read, locate, write, validate, commit, delta, scan, transfer,
+    /// look-around, wake, wake-call, set-up or collect, as NAME=NANOSECONDS
     #[arg(long = "cost", value_name = "NAME=NANOS", value_parser = cost)]
     costs: Vec<(usize, Duration)>,
-    /// Thousandths by which an execution takes longer for every other core that executes at the time
-    #[arg(long, value_name = "PER_MILLE")]
+    /// Thousandths by which an execution takes longer for every other core that executes at the time, up to 1000
+    #[arg(long, value_name = "PER_MILLE", value_parser = clap::value_parser!(u32).range(..=1000))]
     crowding: Option<u32>,
-    /// Simulates the transfers of the Block-STM paper (8 reads, 5 writes, 96 microseconds) on a machine whose cores slow each
-    /// other down as there, and compares the curves with the published ones
+    /// Simulates the transfers of the Block-STM paper (8 reads, 5 writes, 96 microseconds) on a machine whose cores
+    /// slow each other down as there, and compares the curves with the published ones
     #[arg(long)]
     paper: bool,
     /// The paper's transfers announce what they write, as those of the ledger do
@@ -103,15 +104,16 @@ pub(super) struct Arguments {
 
 fn micros(text: &str) -> Result<f64, String> {
     let micros: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if (0.001..=1e9).contains(&micros) { Ok(micros) } else { Err("not between 0.001 and 1000000000".to_owned()) }
+    // A second at the most: a million of them, in nanoseconds, on a thousand cores, stay within the range of a sum.
+    if (0.001..=1e6).contains(&micros) { Ok(micros) } else { Err("not between 0.001 and 1000000".to_owned()) }
 }
 
 fn cost(text: &str) -> Result<(usize, Duration), String> {
     let (name, nanoseconds) = text.split_once('=').ok_or("not of the form NAME=NANOSECONDS")?;
     let at = COSTS.iter().position(|known| known.0 == name).ok_or_else(|| format!("no cost is called {name:?}"))?;
-    // An hour; far beyond, sums would leave their range.
-    let nanoseconds = nanoseconds.parse().ok().filter(|nanoseconds| *nanoseconds <= 3_600_000_000_000);
-    Ok((at, Duration::from_nanos(nanoseconds.ok_or("not a number of nanoseconds up to an hour")?)))
+    // A second, for the same reason as with transactions.
+    let nanoseconds = nanoseconds.parse().ok().filter(|nanoseconds| *nanoseconds <= 1_000_000_000);
+    Ok((at, Duration::from_nanos(nanoseconds.ok_or("not a number of nanoseconds up to a second")?)))
 }
 
 /// Everything that a run found out.
@@ -126,6 +128,7 @@ pub(super) struct Report {
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
     let plan = plan(arguments);
+    let svg = arguments.svg.as_deref().map(PictureFile::create).transpose()?;
     let blocks = if arguments.workloads.is_empty() { arguments.accounts.len() } else { arguments.workloads.len() };
     let each = plan.cores.len() + if arguments.validate { 2 * (arguments.rounds + 1) } else { 0 };
     let bar = progress_bar((blocks * each) as u64, "blocks", arguments.json);
@@ -139,8 +142,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
             let name = format!("paper-{accounts}");
             let subject = Subject { name, vm: &vm, reader: &PaperState, transactions: &transactions };
             one(&subject, &real, &plan, arguments, &mut report, &bar)?;
-            let curve = &report.curves[report.curves.len() - 1];
-            report.published.extend(simulate_report::published(accounts, curve));
+            let published = report.curves.last().map(|curve| simulate_report::published(accounts, curve));
+            report.published.extend(published.into_iter().flatten());
         }
     } else {
         let mut workloads = arguments.workloads.clone();
@@ -152,9 +155,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
         }
     }
     bar.finish_and_clear();
-    if let Some(file) = &arguments.svg {
-        std::fs::write(file, simulate_plot::svg(&report.curves))
-            .map_err(|error| format!("{}: {error}", file.display()))?;
+    if let Some(file) = svg {
+        file.write(&simulate_plot::svg(&report.curves))?;
     }
     if arguments.json {
         print(&serde_json::to_string_pretty(&report)?)?;
@@ -193,8 +195,8 @@ fn ledger_block(
     report: &mut Report,
     bar: &indicatif::ProgressBar,
 ) -> Result<(), CliError> {
-    let transactions = arguments.txs.unwrap_or(if workload.calls_contracts() { 2000 } else { 10_000 });
-    let builder = WorkloadBuilder::new(workload).transactions(transactions).seed(arguments.seed);
+    let builder =
+        WorkloadBuilder::new(workload).transactions(block_length(arguments.txs, workload)).seed(arguments.seed);
     let mut generator = builder.unsigned().build();
     let store = MemoryStore::new();
     let mut genesis = generator.genesis();

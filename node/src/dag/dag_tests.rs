@@ -1,10 +1,11 @@
 //! The dag baseline against the engine's sequential path, with exact sets and with wrong ones.
 
 use proptest::prelude::*;
+use weft_engine::recording::Access::{Add, Read, ReadWrite, Write};
+use weft_engine::recording::{Access, BlockAccess, record};
 use weft_engine::{BlockEnd, BlockPolicy, OnRejected, WorkerPool};
 
-use super::Access::{Add, Read, ReadWrite, Write};
-use super::{Access, BlockAccess, DagError, Places, Workers, execute, record};
+use super::{DagError, Places, Workers, execute};
 use crate::listed::{Base, Comparable, ListVm, Listed, Number, Op, any_op, base, comparable, names, sequential};
 
 const SKIPPING: BlockPolicy = BlockPolicy { on_rejected: OnRejected::SkipInvalid, gas_limit: None };
@@ -36,7 +37,7 @@ fn equal(base: &Base, block: &[Listed], policy: BlockPolicy) -> Comparable {
     let expected = sequential(base, block, policy);
     match record(&ListVm, base, block, policy) {
         Err(error) => assert_eq!(Err(comparable(error)), expected),
-        Ok(access) => {
+        Ok((access, _)) => {
             let mut places = Places::default();
             for threads in [4, 1, 2] {
                 let got = declared(base, block, &access, policy, threads, &mut places);
@@ -45,39 +46,6 @@ fn equal(base: &Base, block: &[Listed], policy: BlockPolicy) -> Comparable {
         }
     }
     expected
-}
-
-fn recorded(numbers: &[(u8, u64)], ops: &[Op]) -> Vec<(u8, Access)> {
-    record(&ListVm, &base(numbers), &[names(&[], ops)], SKIPPING).unwrap().of(0).to_vec()
-}
-
-#[test]
-fn what_is_recorded_is_what_the_outcome_depends_on() {
-    type Case<'c> = (&'c [Op], &'c [(u8, Access)]);
-    let nearly_full = u64::MAX - 5;
-    let cases: [Case<'_>; 14] = [
-        (&[Op::Read(1), Op::Read(1)], &[(1, Read)]),
-        (&[Op::Write(1, 3), Op::Read(1), Op::Add(1, 2)], &[(1, Write)]),
-        (&[Op::Read(1), Op::Delete(1)], &[(1, ReadWrite)]),
-        (&[Op::Copy(2, 1)], &[(2, Read), (1, Write)]),
-        (&[Op::Add(1, 3), Op::Add(1, 4)], &[(1, Add)]),
-        (&[Op::Add(1, 3), Op::Read(1)], &[(1, ReadWrite)]),
-        (&[Op::Read(1), Op::Add(1, 3)], &[(1, ReadWrite)]),
-        // What is overwritten had to fit.
-        (&[Op::Add(1, 3), Op::Write(1, 4)], &[(1, ReadWrite)]),
-        // What does not fit shows how much is there.
-        (&[Op::TryAdd(3, 9)], &[(3, Read)]),
-        (&[Op::TryAdd(3, 2), Op::TryAdd(3, 9)], &[(3, ReadWrite)]),
-        (&[Op::Write(3, u64::MAX), Op::TryAdd(3, 9)], &[(3, Write)]),
-        // Undone is touched all the same.
-        (&[Op::UndoneWrite(1, 3), Op::Read(1)], &[(1, ReadWrite)]),
-        (&[Op::UndoneAdd(1, 3)], &[(1, Add)]),
-        (&[Op::UndoneAdd(1, 3), Op::Add(1, 3)], &[(1, ReadWrite)]),
-    ];
-    for (ops, expected) in cases {
-        assert_eq!(recorded(&[(1, 1), (3, nearly_full)], ops), expected, "{ops:?}");
-    }
-    assert_eq!(recorded(&[], &[Op::Write(1, 3), Op::Reject]), [(1, Write)], "also of what is rejected");
 }
 
 #[test]
@@ -109,6 +77,14 @@ fn what_does_not_happen_leaves_what_was_there() {
 }
 
 #[test]
+fn a_checkpoint_can_be_come_back_to_again() {
+    let block =
+        [names(&[], &[Op::Write(1, 1), Op::UndoneTwice(2, 9), Op::UndoneTwice(1, 9)]), names(&[], &[Op::Read(1)])];
+    let (outcomes, changes, _) = equal(&base(&[]), &block, SKIPPING).unwrap();
+    assert_eq!((changes, &outcomes[1].output), (vec![(1, Some(Number(1)))], &vec![Some(1)]));
+}
+
+#[test]
 fn the_transaction_that_the_gas_limit_ends_a_block_at_leaves_nothing() {
     let spend = |key: u8, gas| names(&[], &[Op::Write(key, 7), Op::Add(9, 1), Op::Gas(gas)]);
     // The last one writes, unread, what was added to before.
@@ -131,7 +107,7 @@ fn a_block_that_does_not_do_what_was_declared_has_no_result() {
         let access: BlockAccess<u8> = accesses.iter().map(|accesses| accesses.iter().copied()).collect();
         declared(&numbers, &block, &access, SKIPPING, 2, &mut Places::default())
     };
-    let wrong: [(Declared<'_>, usize); 6] = [
+    let wrong: [(Declared<'_>, usize); 7] = [
         (&[&[], &[(1, Read), (2, Read)]], 0),
         (&[&[(1, Read)], &[(1, Read), (2, Read)]], 0),
         (&[&[(1, Write)], &[(2, Read)]], 1),
@@ -139,6 +115,8 @@ fn a_block_that_does_not_do_what_was_declared_has_no_result() {
         (&[&[(1, Write)], &[(1, Write), (2, Read)]], 1),
         // Too few transactions: nothing ends the block before the second.
         (&[&[(1, Write)]], 1),
+        // Too many.
+        (&[&[(1, Write)], &[(1, Read), (2, Read)], &[]], 2),
     ];
     for (accesses, culprit) in wrong {
         let error = outcome(accesses).unwrap_err();

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use weft_engine::recording::{BlockAccess, CriticalPath, clock_time, record, time_transactions};
 use weft_engine::{Metrics, WorkerPool};
 use weft_ledger::SignedTransaction;
 use weft_ledger::rules::TosVm;
 use weft_ledger::state::Key;
 use weft_ledger::wire::Era;
 
-use super::{BlockAccess, CriticalPath, DagError, Places, Workers};
+use super::{DagError, Places, Workers};
 use crate::executor::{
     BlockExecutor, BlockInput, CALL_UNIT_LENGTH, ExecuteError, ExecutedBlock, ExecutorSettings, SharedState, Stopwatch,
     check_signatures, complete, on_visible_state, unit_length_of,
@@ -45,15 +46,19 @@ impl DagExecutor {
     pub fn declare(&self, block: &BlockInput, state: &SharedState) -> Result<BlockAccess<Key>, ExecuteError> {
         let copies: Vec<SignedTransaction> = block.transactions.to_vec();
         let vm = TosVm::new(self.settings.ledger, block.context);
-        let record = |state: &SharedState| super::record(&vm, state, &copies, self.settings.policy);
-        Ok(on_visible_state(&self.settings, block, state, record)?.0)
+        let record = |state: &SharedState| record(&vm, state, &copies, self.settings.policy);
+        let ((access, _output), _base) = on_visible_state(&self.settings, block, state, record)?;
+        Ok(access)
     }
 
-    /// What of `block` has to happen one after another, without signatures. Every transaction is timed `repeat` times; the
-    /// shortest time counts, which is the one with the least of other programs in it.
+    /// What of `block` has to happen one after another, without signatures. Every transaction is timed `repeat` times, at
+    /// least once; the shortest time counts, which is the one with the least of other programs in it.
     ///
     /// # Errors
     /// [`ExecuteError`] where sequential execution has no result.
+    ///
+    /// # Panics
+    /// When `access` has more transactions than are executed: it is of another block.
     pub fn critical_path(
         &self,
         block: &BlockInput,
@@ -64,13 +69,16 @@ impl DagExecutor {
         let mut copies: Vec<SignedTransaction> = block.transactions.to_vec();
         copies.iter_mut().for_each(SignedTransaction::trust);
         let vm = TosVm::new(self.settings.ledger, block.context);
-        let weigh = |state: &SharedState| super::weigh(&vm, state, &copies, self.settings.policy);
-        let mut weights = on_visible_state(&self.settings, block, state, weigh)?.0;
+        let time = |state: &SharedState| time_transactions(&vm, state, &copies, self.settings.policy);
+        let mut shortest = on_visible_state(&self.settings, block, state, time)?.0;
         for _ in 1..repeat {
-            let again = on_visible_state(&self.settings, block, state, weigh)?.0;
-            weights.iter_mut().zip(again).for_each(|(weight, again)| *weight = again.min(*weight));
+            let again = on_visible_state(&self.settings, block, state, time)?.0;
+            shortest.iter_mut().zip(again).for_each(|(shortest, again)| *shortest = again.min(*shortest));
         }
-        Ok(CriticalPath::of(access, &weights))
+        // Looking at the clock takes a good part of the time of a short transaction.
+        let clock = clock_time();
+        let time_of = |transaction: usize| shortest[transaction].saturating_sub(clock);
+        Ok(CriticalPath::of(access, time_of, 0))
     }
 
     /// Executes `block` on `state`, whose transactions touch what `access` says. Only this is counted.

@@ -8,8 +8,8 @@ use std::hash::Hash;
 use std::ops::Range;
 
 use ahash::AHashMap;
+use weft_engine::recording::{Access, BlockAccess};
 
-use super::access::{Access, BlockAccess};
 use super::levels::KeyLevels;
 
 /// The number of a value that a key has at some point of the block.

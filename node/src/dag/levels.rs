@@ -1,11 +1,11 @@
-//! Which transactions must wait for which, by their accesses: levels, and the longest chain of true dependencies.
+//! Which transactions wait for which, by their declared accesses: levels.
+//!
+//! Levels separate more than has to be separated: a write waits for the reads before it, and an addition for the write
+//! before it, as conflicts are usually defined. What an executor cannot avoid to wait for is the
+//! [`CriticalPath`](weft_engine::recording::CriticalPath), by which the levels are judged. They differ on purpose; the
+//! tests below show both side by side.
 
-use std::hash::Hash;
-use std::time::Duration;
-
-use ahash::AHashMap;
-
-use super::access::{Access, BlockAccess};
+use weft_engine::recording::Access;
 
 /// The lowest levels at which a key can be touched next.
 #[derive(Debug, Clone, Copy, Default)]
@@ -42,9 +42,9 @@ impl KeyLevels {
 
 /// The level of each transaction: 0 for those that wait for nobody, else one above the highest of those with which it
 /// conflicts. Two accesses to a key conflict unless both read or both add.
-#[must_use]
-pub fn levels<K: Eq + Hash>(block: &BlockAccess<K>) -> Vec<u32> {
-    let mut keys: AHashMap<&K, KeyLevels> = AHashMap::new();
+#[cfg(test)]
+pub(super) fn levels<K: Eq + std::hash::Hash>(block: &weft_engine::recording::BlockAccess<K>) -> Vec<u32> {
+    let mut keys: ahash::AHashMap<&K, KeyLevels> = ahash::AHashMap::new();
     let level_of = |transaction| {
         let accesses = block.of(transaction);
         let lowest = |(key, access): &(K, Access)| keys.get(key).map_or(0, |levels| levels.lowest(*access));
@@ -55,67 +55,13 @@ pub fn levels<K: Eq + Hash>(block: &BlockAccess<K>) -> Vec<u32> {
     (0..block.transactions()).map(level_of).collect()
 }
 
-/// How much of a block's work has to happen one after another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CriticalPath {
-    /// The time of all transactions.
-    pub total: Duration,
-    /// The time of the longest chain of transactions of which each reads what the one before has made.
-    pub longest: Duration,
-}
-
-impl CriticalPath {
-    /// Of a block whose transactions take as long as `weights` says. Only reading makes a transaction wait, for whoever
-    /// wrote the value and for all who have added to it since: what is overwritten unread, or added, waits for nobody.
-    ///
-    /// # Panics
-    /// When there are fewer weights than transactions.
-    #[must_use]
-    pub fn of<K: Eq + Hash>(block: &BlockAccess<K>, weights: &[Duration]) -> Self {
-        /// When a key's value is there.
-        #[derive(Default)]
-        struct Ready {
-            written: Duration,
-            added: Duration,
-        }
-        let mut keys: AHashMap<&K, Ready> = AHashMap::new();
-        let mut path = Self { total: Duration::ZERO, longest: Duration::ZERO };
-        for (transaction, weight) in weights.iter().enumerate().take(block.transactions()) {
-            let accesses = block.of(transaction);
-            let read = accesses.iter().filter(|(_, access)| access.reads());
-            let ready = read.filter_map(|(key, _)| keys.get(key)).map(|ready| ready.written.max(ready.added)).max();
-            let end = ready.unwrap_or_default() + *weight;
-            for (key, access) in accesses {
-                match access {
-                    Access::Read => {}
-                    Access::Add => {
-                        let added = &mut keys.entry(key).or_default().added;
-                        *added = end.max(*added);
-                    }
-                    Access::Write | Access::ReadWrite => {
-                        keys.insert(key, Ready { written: end, added: Duration::ZERO });
-                    }
-                }
-            }
-            path.total += *weight;
-            path.longest = path.longest.max(end);
-        }
-        path
-    }
-
-    /// How many times as fast as sequential execution `threads` threads can be at most. `beside` is work that depends
-    /// on no transaction, such as checking signatures.
-    #[must_use]
-    pub fn bound(&self, threads: usize, beside: Duration) -> f64 {
-        let threads = threads.max(1) as f64;
-        let (total, longest) = ((self.total + beside).as_secs_f64(), self.longest.as_secs_f64());
-        if longest > 0.0 { threads.min(total / longest) } else { threads }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::Access::{Add, Read, ReadWrite, Write};
+    use std::time::Duration;
+
+    use weft_engine::recording::Access::{Add, Read, ReadWrite, Write};
+    use weft_engine::recording::{BlockAccess, CriticalPath};
+
     use super::*;
 
     type Listed<'l> = &'l [&'l [(char, Access)]];
@@ -125,8 +71,7 @@ mod tests {
     }
 
     fn longest(transactions: Listed<'_>) -> u64 {
-        let weights = vec![Duration::from_secs(1); transactions.len()];
-        let path = CriticalPath::of(&block(transactions), &weights);
+        let path = CriticalPath::of(&block(transactions), |_| Duration::from_secs(1), 0);
         assert_eq!(path.total.as_secs(), transactions.len() as u64);
         path.longest.as_secs()
     }
@@ -161,19 +106,5 @@ mod tests {
             assert_eq!(levels(&block(transactions)), *expected, "case {at}");
             assert_eq!(longest(transactions), *path, "case {at}");
         }
-    }
-
-    #[test]
-    fn the_path_is_as_long_as_its_transactions_and_bounds_the_speed_up() {
-        let transactions = block(&[&[('a', ReadWrite)], &[('b', ReadWrite)], &[('a', Read)], &[('c', Add)]]);
-        let weights = [3, 5, 4, 2].map(Duration::from_secs);
-        let path = CriticalPath::of(&transactions, &weights);
-        assert_eq!(path, CriticalPath { total: Duration::from_secs(14), longest: Duration::from_secs(7) });
-        assert_eq!([1, 2, 8].map(|threads| path.bound(threads, Duration::ZERO)), [1.0, 2.0, 2.0]);
-        assert_eq!(path.bound(8, Duration::from_secs(7)), 3.0, "signatures wait for nobody");
-        let chain = block(&[&[('a', ReadWrite)], &[('a', ReadWrite)]]);
-        let path = CriticalPath::of(&chain, &[Duration::from_micros(3); 2]);
-        assert_eq!(path.bound(64, Duration::ZERO), 1.0);
-        assert_eq!(CriticalPath::of(&block(&[]), &[]).bound(4, Duration::ZERO), 4.0, "nothing bounds an empty block");
     }
 }

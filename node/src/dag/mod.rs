@@ -9,9 +9,10 @@
 //!
 //! # What it knows that no node knows
 //!
-//! - The sets are *exact*: they are recorded by executing the same block on the same state beforehand ([`record()`]), and
-//!   nothing of that is counted. Access lists that users declare are supersets, made on an older state, and cost bytes,
-//!   fees and checks. Where a transaction touches more than it declared, this executor gives up.
+//! - The sets are *exact*: they are recorded by executing the same block on the same state beforehand
+//!   ([`weft_engine::recording`]), and nothing of that is counted. Access lists that users declare are supersets, made on
+//!   an older state, and cost bytes, fees and checks. Where a transaction touches more than it declared, this executor
+//!   gives up.
 //! - Where a block ends early, the recording knows it: what would never be executed is not.
 //!
 //! What a node would have to do even with such lists is counted as *analysis*: to number the keys and to find levels and
@@ -34,12 +35,10 @@
 //! - It ends a level before it begins the next one, and does not know how long a transaction takes.
 //! - Values from before the block are read when they are first needed, not ahead.
 
-mod access;
 mod executor;
 mod graph;
 mod levels;
 mod phases;
-mod record;
 mod versions;
 mod view;
 
@@ -50,17 +49,15 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use weft_engine::recording::BlockAccess;
 use weft_engine::{
     Admission, Admitted, BlockEnd, BlockError, BlockPolicy, Changes, Config, Engine, Mode, Outcome, Vm, WorkerPool,
 };
 use weft_storage::StateReader;
 
-pub use access::{Access, BlockAccess};
 pub use executor::DagExecutor;
 use graph::Graph;
-pub use levels::{CriticalPath, levels};
 use phases::Phases;
-pub use record::{record, weigh};
 pub use versions::Places;
 use versions::Versions;
 use view::Failure;
@@ -94,7 +91,7 @@ pub struct DagBlock<V: Vm> {
 /// Why a block has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum DagError {
-    /// A transaction does something else than was declared.
+    /// A transaction does something else than was declared, or there is none where one was declared.
     #[error("transaction {transaction} does not do what was declared for it")]
     Undeclared {
         /// Its index in the block.
@@ -119,7 +116,7 @@ impl DagError {
 ///
 /// # Errors
 /// [`DagError`], where the block does not do what `access` says, unless it is executed sequentially, where that does not
-/// matter; or where the storage fails.
+/// matter; where `access` has more transactions than the block; or where the storage fails.
 ///
 /// # Panics
 /// When the machine does: with its panic.
@@ -132,6 +129,9 @@ pub fn execute<V: Vm<Output: Sync>, R: StateReader<V::Key, V::Value> + Sync>(
     policy: BlockPolicy,
     places: &mut Places<V>,
 ) -> Result<DagBlock<V>, DagError> {
+    if access.transactions() > transactions.len() {
+        return Err(DagError::Undeclared { transaction: transactions.len() });
+    }
     let watch = Instant::now();
     let graph = Graph::new(access);
     let analysis = watch.elapsed();

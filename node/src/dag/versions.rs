@@ -2,10 +2,10 @@
 
 use std::sync::OnceLock;
 
+use weft_engine::recording::{Access, BlockAccess};
 use weft_engine::{Changes, Value, Vm};
 use weft_storage::StateReader;
 
-use super::access::{Access, BlockAccess};
 use super::graph::{Graph, NONE, Origin, Planned, VersionId};
 use super::view::Failure;
 

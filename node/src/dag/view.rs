@@ -2,10 +2,10 @@
 //! leaves them at their own places when it has ended.
 
 use smallvec::SmallVec;
+use weft_engine::recording::Access;
 use weft_engine::{AddError, Change, Checkpoint, Outcome, StateView, Stop, Value, Verdict, Vm};
 use weft_storage::{StateReader, StorageError};
 
-use super::access::Access;
 use super::graph::Planned;
 use super::versions::Versions;
 
@@ -127,9 +127,10 @@ impl<V: Vm, R: StateReader<V::Key, V::Value> + ?Sized> StateView<V::Key, V::Valu
     }
 
     fn rollback(&mut self, checkpoint: Checkpoint) -> Result<(), Stop> {
+        // The checkpoint stays: the transaction may come back to it again.
         self.checkpoints.truncate(checkpoint.changes() + 1);
-        if let Some(own) = self.checkpoints.pop() {
-            self.own = own;
+        if let Some(own) = self.checkpoints.last() {
+            self.own.clone_from(own);
         }
         Ok(())
     }

@@ -8,8 +8,9 @@ mod validation;
 use std::time::Duration;
 
 use serde::Serialize;
-use weft_engine::simulation::{Costs, Profile, Schedule, Simulation};
-use weft_engine::{BlockError, BlockOutput, BlockPolicy, Vm};
+use weft_engine::recording::{CriticalPath, Profile};
+use weft_engine::simulation::{Busy, Costs, Schedule, Simulated, Simulation};
+use weft_engine::{BlockError, BlockOutput, BlockPolicy, Key, Vm};
 use weft_storage::StateReader;
 
 pub use validation::{Check, TOLERANCE_PERCENT, validate};
@@ -89,7 +90,7 @@ pub struct Point {
     pub bound: f64,
     /// The speed-up as a share of that bound.
     pub of_bound: f64,
-    /// Executions that ran to their end, a unit.
+    /// Executions that ran to their end, a unit. 1 means that nothing was executed twice.
     pub executions: f64,
     /// Validations a unit.
     pub validations: f64,
@@ -103,7 +104,8 @@ pub struct Point {
     pub shares: Shares,
 }
 
-/// What the cores did, in percent of the time that they had. Together 100, up to rounding.
+/// What the cores did, in percent of the time that they had: number of cores times makespan. Together 100, up to
+/// rounding.
 #[derive(Debug, Clone, Serialize)]
 pub struct Shares {
     /// Executing what was committed.
@@ -157,7 +159,7 @@ impl Plan {
     fn profile<V: Vm, R: StateReader<V::Key, V::Value>>(
         &self,
         subject: &Subject<'_, V, R>,
-    ) -> Result<(Profile, BlockOutput<V>), SimulateError> {
+    ) -> Result<(Profile<V::Key>, BlockOutput<V>), SimulateError> {
         let runs = match self.time {
             TransactionTime::Fixed(_) => 0,
             TransactionTime::Measured(runs) => runs.max(1),
@@ -168,7 +170,7 @@ impl Plan {
     }
 
     /// How long a transaction takes.
-    fn time_of(&self, profile: &Profile, transaction: usize) -> Duration {
+    fn time_of<K: Key>(&self, profile: &Profile<K>, transaction: usize) -> Duration {
         match self.time {
             TransactionTime::Fixed(time) => time,
             TransactionTime::Measured(_) => profile.time_of(transaction),
@@ -210,8 +212,7 @@ where
 {
     let (profile, expected) = plan.profile(subject)?;
     let time_of = |at| plan.time_of(&profile, at);
-    let sequential = profile.total(time_of).as_secs_f64();
-    let path = profile.critical_path(time_of, plan.read_percent).as_secs_f64();
+    let path = profile.critical_path(time_of, plan.read_percent);
     let mut points = Vec::new();
     for &cores in &plan.cores {
         progress(cores);
@@ -220,44 +221,54 @@ where
             .execute_block(subject.vm, subject.reader, subject.transactions, time_of, BlockPolicy::default())
             .map_err(|source| subject.no_result(source))?;
         subject.must_be_equal(cores, &simulated.output, &expected)?;
-        let (busy, metrics) = (simulated.busy, &simulated.output.metrics);
-        let makespan = simulated.makespan().as_secs_f64();
-        let had = makespan * cores as f64;
-        let share = |time: Duration| 100.0 * time.as_secs_f64() / had;
-        let speed_up = sequential / makespan;
-        let bound = (cores as f64).min(sequential / path);
-        points.push(Point {
-            cores,
-            milliseconds: makespan * 1e3,
-            per_second: subject.transactions.len() as f64 / makespan,
-            speed_up,
-            bound,
-            of_bound: speed_up / bound,
-            executions: metrics.executions_per_unit(),
-            validations: metrics.validations_per_unit(),
-            suspensions: metrics.suspensions as f64 / metrics.units.max(1) as f64,
-            core_milliseconds: busy.total().as_secs_f64() * 1e3,
-            inflation: busy.total().as_secs_f64() / sequential,
-            shares: Shares {
-                useful: share(busy.executing.saturating_sub(busy.wasted)),
-                wasted: share(busy.wasted),
-                memory: share(busy.memory),
-                validating: share(busy.validating),
-                committing: share(busy.committing),
-                scheduling: share(busy.scheduling),
-                rewinding: share(busy.rewinding),
-                fetching: share(busy.fetching),
-                idling: share(busy.idling),
-                framing: share(busy.framing),
-                asleep: 100.0 - share(busy.total()),
-            },
-        });
+        points.push(point(cores, &simulated, path));
     }
     Ok(Curve {
         workload: subject.name.clone(),
         transactions: subject.transactions.len(),
-        sequential_milliseconds: sequential * 1e3,
-        critical_path_milliseconds: path * 1e3,
+        sequential_milliseconds: path.total.as_secs_f64() * 1e3,
+        critical_path_milliseconds: path.longest.as_secs_f64() * 1e3,
         points,
     })
+}
+
+/// The figures of a block on so many simulated cores, beside what it takes sequentially and at the least.
+fn point<V: Vm>(cores: usize, simulated: &Simulated<V>, path: CriticalPath) -> Point {
+    let (busy, metrics) = (simulated.busy, &simulated.output.metrics);
+    let (makespan, sequential) = (simulated.makespan().as_secs_f64(), path.total.as_secs_f64());
+    let (speed_up, bound) = (sequential / makespan, path.bound(cores, Duration::ZERO));
+    Point {
+        cores,
+        milliseconds: makespan * 1e3,
+        per_second: metrics.transactions as f64 / makespan,
+        speed_up,
+        bound,
+        of_bound: speed_up / bound,
+        executions: metrics.executions_per_unit(),
+        validations: metrics.validations_per_unit(),
+        suspensions: metrics.suspensions as f64 / metrics.units.max(1) as f64,
+        core_milliseconds: busy.total().as_secs_f64() * 1e3,
+        inflation: busy.total().as_secs_f64() / sequential,
+        shares: Shares::of(&busy, makespan * cores as f64),
+    }
+}
+
+impl Shares {
+    /// Of the seconds that the cores had.
+    fn of(busy: &Busy, seconds: f64) -> Self {
+        let share = |time: Duration| 100.0 * time.as_secs_f64() / seconds;
+        Self {
+            useful: share(busy.executing.saturating_sub(busy.wasted)),
+            wasted: share(busy.wasted),
+            memory: share(busy.memory),
+            validating: share(busy.validating),
+            committing: share(busy.committing),
+            scheduling: share(busy.scheduling),
+            rewinding: share(busy.rewinding),
+            fetching: share(busy.fetching),
+            idling: share(busy.idling),
+            framing: share(busy.framing),
+            asleep: 100.0 - share(busy.total()),
+        }
+    }
 }

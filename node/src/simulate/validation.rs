@@ -1,7 +1,6 @@
 //! What the simulation says beside what the engine does, for as many threads as the machine has to itself.
 
 use serde::Serialize;
-use weft_engine::simulation::Profile;
 use weft_engine::{BlockPolicy, Config, Engine, Mode, Vm};
 use weft_storage::StateReader;
 
@@ -80,7 +79,7 @@ where
     let policy = BlockPolicy::default();
     let once = Plan { time: each_round(plan.time), ..plan.clone() };
     for round in 0..=rounds {
-        let (profile, expected): (Profile, _) = once.profile(subject)?;
+        let (profile, expected) = once.profile(subject)?;
         for one in &mut series {
             progress();
             let output = one.engine.execute_block(real, *reader, transactions, policy);

@@ -59,7 +59,9 @@ impl Accounts {
                 pool.for_each(pool.workers(), count, 16, |at| {
                     let _first = keys[at].set(key(at));
                 });
-                keys.into_iter().map(|slot| slot.into_inner().expect("every index was visited")).collect()
+                keys.into_iter()
+                    .map(|slot| slot.into_inner().expect("the pool visits every index before it returns"))
+                    .collect()
             }
             None => (0..count).map(key).collect(),
         };
@@ -170,7 +172,7 @@ impl Accounts {
             return;
         }
         // The signed bytes end before the section: they are the same with and without signatures.
-        let bytes = transaction.signing_bytes().expect("a workload's lists are short");
+        let bytes = transaction.signing_bytes().expect(super::SHORT_LISTS);
         let hash = weft_ledger::crypto::hash(&bytes);
         let sign =
             |&(signer_id, at): &(u8, usize)| SignerSignature { signer_id, signature: self.key(at).sign(&hash.0) };

@@ -74,5 +74,5 @@ fn deployment(module: Module, constructor: Option<Constructor>) -> Payload {
 /// The module with this number.
 fn unique(serial: u64, end: End) -> Module {
     let source = format!(".equ SERIAL, {serial}\n.equ END, {}\n{SOURCE}", end as u8);
-    Module::new(assemble(&source).expect("the source is fixed but for two numbers"))
+    Module::new(assemble(&source).expect("the source assembles: it is fixed but for two numbers"))
 }

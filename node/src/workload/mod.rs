@@ -172,9 +172,9 @@ impl Generator {
             let mut transaction = if signed {
                 let mut transaction = draft.transaction.clone();
                 accounts.co_sign(draft, &mut transaction);
-                SignedTransaction::sign(transaction, accounts.key(draft.source)).expect("a workload's lists are short")
+                SignedTransaction::sign(transaction, accounts.key(draft.source)).expect(SHORT_LISTS)
             } else {
-                SignedTransaction::from_transaction(draft.transaction.clone()).expect("a workload's lists are short")
+                SignedTransaction::from_transaction(draft.transaction.clone()).expect(SHORT_LISTS)
             };
             if !signed {
                 transaction.trust();
@@ -187,7 +187,9 @@ impl Generator {
                 pool.for_each(pool.workers(), drafts.len(), 16, |at| {
                     let _first = done[at].set(finish(&drafts[at]));
                 });
-                done.into_iter().map(|slot| slot.into_inner().expect("every index was visited")).collect()
+                done.into_iter()
+                    .map(|slot| slot.into_inner().expect("the pool visits every index before it returns"))
+                    .collect()
             }
             _ => drafts.iter().map(finish).collect(),
         }
@@ -232,6 +234,9 @@ impl Generator {
             .collect()
     }
 }
+
+/// Why every transaction of a workload encodes.
+const SHORT_LISTS: &str = "a workload's lists are short enough for the wire format's counts";
 
 /// Two different accounts; the second is moved by one where the draw gives the same twice.
 fn two_of(accounts: usize, mut draw: impl FnMut() -> usize) -> (usize, usize) {

@@ -1,5 +1,7 @@
 //! What the transactions of a block touch, and how: what a chain with access lists would be told beforehand.
 
+use std::ops::Range;
+
 /// How a transaction touches a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Access {
@@ -33,11 +35,13 @@ pub struct BlockAccess<K> {
     touched: Vec<(K, Access)>,
     /// Where each transaction's accesses end.
     ends: Vec<usize>,
+    /// Whether each transaction is known to be rejected.
+    rejected: Vec<bool>,
 }
 
 impl<K> Default for BlockAccess<K> {
     fn default() -> Self {
-        Self { touched: Vec::new(), ends: Vec::new() }
+        Self { touched: Vec::new(), ends: Vec::new(), rejected: Vec::new() }
     }
 }
 
@@ -48,10 +52,20 @@ impl<K> BlockAccess<K> {
         Self::default()
     }
 
-    /// Appends a transaction.
+    /// Appends a transaction of which is not known beforehand whether it is rejected, or which is not.
     pub fn push(&mut self, accesses: impl IntoIterator<Item = (K, Access)>) {
+        self.append(accesses, false);
+    }
+
+    /// Appends a transaction that is rejected: it touches what it touches, and changes nothing.
+    pub fn push_rejected(&mut self, accesses: impl IntoIterator<Item = (K, Access)>) {
+        self.append(accesses, true);
+    }
+
+    fn append(&mut self, accesses: impl IntoIterator<Item = (K, Access)>, is_rejected: bool) {
         self.touched.extend(accesses);
         self.ends.push(self.touched.len());
+        self.rejected.push(is_rejected);
     }
 
     /// The transactions whose accesses are known. Fewer than the block has where it ends early: nothing is known of
@@ -70,6 +84,15 @@ impl<K> BlockAccess<K> {
         &self.touched[self.range(transaction)]
     }
 
+    /// Whether a transaction is known to be rejected: what it changes, nobody sees.
+    ///
+    /// # Panics
+    /// When nothing is known of the transaction.
+    #[must_use]
+    pub fn is_rejected(&self, transaction: usize) -> bool {
+        self.rejected[transaction]
+    }
+
     /// All accesses, of one transaction after another.
     #[must_use]
     pub fn all(&self) -> &[(K, Access)] {
@@ -77,7 +100,11 @@ impl<K> BlockAccess<K> {
     }
 
     /// Where in [`BlockAccess::all`] one transaction's accesses are.
-    pub(super) fn range(&self, transaction: usize) -> std::ops::Range<usize> {
+    ///
+    /// # Panics
+    /// When nothing is known of the transaction.
+    #[must_use]
+    pub fn range(&self, transaction: usize) -> Range<usize> {
         let start = transaction.checked_sub(1).map_or(0, |before| self.ends[before]);
         start..self.ends[transaction]
     }

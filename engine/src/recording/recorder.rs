@@ -1,96 +1,45 @@
-//! Finding out what the transactions of a block touch, and how long each takes: by executing them one after another.
-//!
-//! No node could do this before it executes a block. It stands for access lists that come with the transactions.
-
-use std::time::{Duration, Instant};
+//! Finding out what the transactions of a block touch: by executing them one after another behind a view that notes it.
 
 use parking_lot::Mutex;
-use weft_engine::{
-    AddError, BlockError, BlockPolicy, Checkpoint, Config, Engine, Mode, Outcome, StateView, Stop, Value, Vm,
-};
+use weft_mvmemory::Value;
 use weft_storage::StateReader;
 
 use super::access::{Access, BlockAccess};
+use crate::config::BlockPolicy;
+use crate::engine::BlockOutput;
+use crate::error::BlockError;
+use crate::sequential;
+use crate::vm::{AddError, Checkpoint, Outcome, StateView, Stop, Verdict, Vm};
 
-/// What the transactions of a block touch when they are executed one after another, up to where the block ends.
+/// What the transactions of a block touch when they are executed one after another, up to where the block ends, and
+/// what the block gives.
+///
+/// The accesses are those that the outcome depends on: reading an own change is no read, and an addition that was
+/// refused is one. A transaction that undoes changes ([`StateView::rollback`]) is taken to touch all that it touched on
+/// the way, and to read what it looks at later, own or not: that may be more than its outcome depends on.
 ///
 /// # Errors
 /// [`BlockError`] where sequential execution has no result.
-pub fn record<V: Vm, R: StateReader<V::Key, V::Value> + Sync>(
+pub fn record<V: Vm, R: StateReader<V::Key, V::Value>>(
     vm: &V,
     reader: &R,
     transactions: &[V::Transaction],
     policy: BlockPolicy,
-) -> Result<BlockAccess<V::Key>, BlockError> {
-    let recording = Recording { vm, block: Mutex::default() };
-    sequential(&recording, reader, transactions, policy)?;
-    Ok(recording.block.into_inner())
-}
-
-/// How long each transaction takes when they are executed one after another, without the clock's own time.
-///
-/// # Errors
-/// As [`record`].
-pub fn weigh<V: Vm, R: StateReader<V::Key, V::Value> + Sync>(
-    vm: &V,
-    reader: &R,
-    transactions: &[V::Transaction],
-    policy: BlockPolicy,
-) -> Result<Vec<Duration>, BlockError> {
-    let weighing = Weighing { vm, weights: Mutex::new(Vec::with_capacity(transactions.len())) };
-    sequential(&weighing, reader, transactions, policy)?;
-    let clock = clock_time();
-    Ok(weighing.weights.into_inner().into_iter().map(|weight| weight.saturating_sub(clock)).collect())
-}
-
-fn sequential<V: Vm, R: StateReader<V::Key, V::Value> + Sync>(
-    vm: &V,
-    reader: &R,
-    transactions: &[V::Transaction],
-    policy: BlockPolicy,
-) -> Result<(), BlockError> {
-    let config = Config { mode: Mode::Sequential, max_parallel_threads: 1, ..Config::default() };
-    Engine::new(config).execute_block(vm, reader, transactions, policy).map(drop)
-}
-
-/// What two looks at the clock measure if nothing is between them.
-fn clock_time() -> Duration {
-    let mut pairs: Vec<Duration> = (0..101).map(|_| Instant::now().elapsed()).collect();
-    pairs.sort_unstable();
-    pairs[pairs.len() / 2]
-}
-
-/// A machine that notes how long the other one takes.
-struct Weighing<'v, V> {
-    vm: &'v V,
-    weights: Mutex<Vec<Duration>>,
-}
-
-impl<V: Vm> Vm for Weighing<'_, V> {
-    type Transaction = V::Transaction;
-    type Key = V::Key;
-    type Value = V::Value;
-    type Output = V::Output;
-
-    fn execute<S: StateView<V::Key, V::Value>>(
-        &self,
-        transaction: &V::Transaction,
-        state: &mut S,
-    ) -> Result<Outcome<V::Output>, Stop> {
-        let start = Instant::now();
-        let outcome = self.vm.execute(transaction, state)?;
-        self.weights.lock().push(start.elapsed());
-        Ok(outcome)
-    }
+) -> Result<(BlockAccess<V::Key>, BlockOutput<V>), BlockError> {
+    let recorder = Recorder { inner: vm, block: Mutex::default() };
+    let output = sequential::execute(&recorder, reader, transactions, policy, true, |_, _| {})?;
+    // The same output, of the inner machine.
+    let BlockOutput { outcomes, changes, end, gas_used, metrics } = output;
+    Ok((recorder.block.into_inner(), BlockOutput { outcomes, changes, end, gas_used, metrics }))
 }
 
 /// A machine that notes what the other one touches.
-struct Recording<'v, V: Vm> {
-    vm: &'v V,
+struct Recorder<'v, V: Vm> {
+    inner: &'v V,
     block: Mutex<BlockAccess<V::Key>>,
 }
 
-impl<V: Vm> Vm for Recording<'_, V> {
+impl<V: Vm> Vm for Recorder<'_, V> {
     type Transaction = V::Transaction;
     type Key = V::Key;
     type Value = V::Value;
@@ -102,9 +51,13 @@ impl<V: Vm> Vm for Recording<'_, V> {
         state: &mut S,
     ) -> Result<Outcome<V::Output>, Stop> {
         let mut view = RecordingView { state, touched: Vec::new() };
-        let outcome = self.vm.execute(transaction, &mut view)?;
+        let outcome = self.inner.execute(transaction, &mut view)?;
         let accesses = view.touched.into_iter().map(|touched| (touched.key, touched.access));
-        self.block.lock().push(accesses);
+        let mut block = self.block.lock();
+        match outcome.verdict {
+            Verdict::Applied => block.push(accesses),
+            Verdict::Rejected => block.push_rejected(accesses),
+        }
         Ok(outcome)
     }
 }
