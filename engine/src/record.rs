@@ -117,27 +117,21 @@ impl<V: Value, O> Record<V, O> {
         overlay: &mut Overlay<V>,
         with_writes: bool,
     ) -> bool {
-        self.reads.clear();
-        self.resolved.clear();
-        self.rare_reads.clear();
-        self.rare_reads.extend(overlay.rare_reads().iter().copied());
+        self.keep_reads(overlay);
         if with_writes {
             written_kinds.mark(overlay.changed_kinds());
         }
-        let before = std::mem::take(&mut self.writes);
+        // What is empty is left where it is: it may have room.
+        let before = if self.writes.is_empty() { SmallVec::new() } else { std::mem::take(&mut self.writes) };
         let mut changed = false;
-        for access in overlay.accesses_mut() {
-            if let Some(outside) = access.outside.take() {
-                let (origin, _) = outside.origin();
-                self.reads.push(ReadRecord { location: access.location, origin });
-                if let Outside::Value(value, Origin::Resolved) = outside {
-                    self.resolved.push(value);
-                }
-            }
-            if let Some(change) = access.unit.take().filter(|_| with_writes) {
-                self.writes.push(WriteRecord { location: access.location, is_delta: matches!(change, Change::Add(_)) });
-                changed |= memory.write(access.location, unit, incarnation, change);
-            }
+        if with_writes {
+            let changes =
+                overlay.accesses_mut().iter_mut().filter_map(|access| Some((access.location, access.unit.take()?)));
+            self.writes.extend(changes.map(|(location, change)| {
+                let is_delta = matches!(change, Change::Add(_));
+                changed |= memory.write(location, unit, incarnation, change);
+                WriteRecord { location, is_delta }
+            }));
         }
         if before.len() > SCANNED {
             self.writes.sort_unstable_by_key(|write| write.location);
@@ -153,5 +147,25 @@ impl<V: Value, O> Record<V, O> {
             }
         }
         changed
+    }
+
+    /// Keeps what `overlay` has read from outside, for validation.
+    fn keep_reads(&mut self, overlay: &Overlay<V>) {
+        self.reads.clear();
+        self.resolved.clear();
+        self.rare_reads.clear();
+        let mut are_resolved = false;
+        self.reads.extend(overlay.accesses().iter().filter_map(|access| {
+            let (origin, _) = access.outside.as_ref()?.origin();
+            are_resolved |= origin == Origin::Resolved;
+            Some(ReadRecord { location: access.location, origin })
+        }));
+        if are_resolved {
+            self.resolved.extend(overlay.accesses().iter().filter_map(|access| match &access.outside {
+                Some(Outside::Value(value, Origin::Resolved)) => Some(value.clone()),
+                _ => None,
+            }));
+        }
+        self.rare_reads.extend(overlay.rare_reads().iter().copied());
     }
 }

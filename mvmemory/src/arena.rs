@@ -68,11 +68,12 @@ impl<K, V: Value> Arena<K, V> {
         Self { chunks: std::array::from_fn(|_| Once::new()), len: CachePadded::new(AtomicU32::new(0)) }
     }
 
-    /// A location of its own for the caller, and its number.
+    /// The number of a location of its own for the caller, which has this key.
     ///
     /// # Panics
     /// When a block names more than 2^31 locations.
-    pub(crate) fn allocate(&self, reserve: &mut Reserve) -> (u32, &Location<K, V>) {
+    #[inline]
+    pub(crate) fn allocate(&self, reserve: &mut Reserve, key: K) -> u32 {
         if reserve.numbers.is_empty() {
             // Relaxed: the counter only has to give every caller numbers of its own; what is at a number is published
             // by whoever publishes the number.
@@ -83,7 +84,8 @@ impl<K, V: Value> Arena<K, V> {
         let (chunk, offset) = place(id);
         let slot = self.chunks.get(chunk).expect("a block names fewer than 2^31 locations");
         let chunk = slot.get_or_init(|| (0..(FIRST as usize) << chunk).map(|_| Location::new()).collect());
-        (id, &chunk[offset])
+        chunk[offset].set_key(key);
+        id
     }
 
     #[inline]

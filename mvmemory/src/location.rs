@@ -263,6 +263,11 @@ impl<K, V: Value> Location<K, V> {
         }
     }
 
+    /// The base value of a location that was written: whoever writes loads it first, or whoever has looked at it here.
+    pub(crate) fn loaded_base(&self) -> &Option<V> {
+        self.base.get().expect("the base value was compared with the final one")
+    }
+
     /// Empties the location for the next block; its memory is kept.
     pub(crate) fn reset(&mut self) {
         self.key.take();

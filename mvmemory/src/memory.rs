@@ -268,7 +268,7 @@ impl<K, V: Value> Part<'_, K, V> {
                 && *location.base(&mut load)? != value
             {
                 let key = location.take_key().expect("a location that was written has a key");
-                change(key, location.base(&mut load)?, value);
+                change(key, location.loaded_base(), value);
             }
             location.reset();
         }

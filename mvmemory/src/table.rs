@@ -42,18 +42,24 @@ pub struct LocationId(pub(crate) u32);
 
 pub(crate) struct Table<K, V: Value, H> {
     hasher: H,
-    /// Slots of the first level that are in use; a power of two. There may be more, from a block with more keys. Later
-    /// levels double.
-    first: usize,
+    /// Slots of the first level; a power of two. It may keep memory for more, from a block with more keys.
+    first: Vec<AtomicU64>,
+    /// The levels that are needed where the first has no place for a key, each twice as large as the one before.
+    further: [Once<Box<[AtomicU64]>>; LEVELS - 1],
     /// How many times the slots that the number of keys calls for the first level has; see [`GROWN_FOR_SPILLS`].
     slack: usize,
-    levels: [Once<Box<[AtomicU64]>>; LEVELS],
     arena: Arena<K, V>,
 }
 
 impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
     pub(crate) fn new(hasher: H) -> Self {
-        Self { hasher, first: SMALLEST, slack: 1, levels: std::array::from_fn(|_| Once::new()), arena: Arena::new() }
+        Self {
+            hasher,
+            first: empty_slots(SMALLEST).into_vec(),
+            further: std::array::from_fn(|_| Once::new()),
+            slack: 1,
+            arena: Arena::new(),
+        }
     }
 
     pub(crate) fn hash(&self, key: &K) -> u64 {
@@ -69,48 +75,67 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
     }
 
     /// The location of `key`, whose hash is `hash`; a new one if nobody has named the key in this block.
+    #[inline]
     pub(crate) fn intern(&self, hash: u64, key: &K, reserve: &mut Reserve) -> LocationId {
-        let tag = hash >> 32;
         let mut spare = None;
-        for (level, slots) in self.levels.iter().enumerate() {
-            let count = self.first << level;
-            let slots = &slots.get_or_init(|| empty_slots(count))[..count];
-            let mask = count - 1;
-            for probe in 0..(PROBES << level).min(slots.len()) {
-                let slot = &slots[(hash as usize).wrapping_add(probe) & mask];
-                // Acquire: pairs with the Release of the insertion below, so that the key can be read.
-                let mut word = slot.load(Ordering::Acquire);
-                if word == 0 {
-                    // Nobody can know a location before its slot is published: an insertion that comes too late
-                    // keeps its location as a spare for the next empty slot, or leaves it unused.
-                    let (id, location) = *spare.get_or_insert_with(|| {
-                        let (id, location) = self.arena.allocate(reserve);
-                        location.set_key(key.clone());
-                        (id, location)
-                    });
-                    let mine = tag << 32 | u64::from(id + 1);
-                    // Release: the key is written before the slot names it. Acquire on failure: as for the load.
-                    match slot.compare_exchange(0, mine, Ordering::Release, Ordering::Acquire) {
-                        Ok(_) => return LocationId(id),
-                        Err(other) => word = other,
-                    }
-                    let _ = location;
-                }
-                let id = (word as u32) - 1;
-                if word >> 32 == tag && (Canary::AliasEqualHashes.sings() || self.arena.get(id).key() == key) {
-                    return LocationId(id);
-                }
+        let first = self.intern_among(&self.first, PROBES, hash, key, reserve, &mut spare);
+        first.unwrap_or_else(|| self.intern_further(hash, key, reserve, &mut spare))
+    }
+
+    /// As [`Self::intern`], where the first level has no place for the key.
+    #[cold]
+    fn intern_further(&self, hash: u64, key: &K, reserve: &mut Reserve, spare: &mut Option<u32>) -> LocationId {
+        for (slots, level) in self.further.iter().zip(1..) {
+            let slots = slots.get_or_init(|| empty_slots(self.first.len() << level));
+            if let Some(location) = self.intern_among(slots, PROBES << level, hash, key, reserve, spare) {
+                return location;
             }
         }
         unreachable!("the levels together hold more keys than the arena can number")
     }
 
+    /// The location of `key` if it is in one of the first `probes` slots of a level where it may be, or if there is an
+    /// empty one among them. `spare` is a location that has got this key already and is not published yet.
+    #[inline]
+    fn intern_among(
+        &self,
+        slots: &[AtomicU64],
+        probes: usize,
+        hash: u64,
+        key: &K,
+        reserve: &mut Reserve,
+        spare: &mut Option<u32>,
+    ) -> Option<LocationId> {
+        let tag = hash >> 32;
+        let mask = slots.len() - 1;
+        for probe in 0..probes.min(slots.len()) {
+            let slot = &slots[(hash as usize).wrapping_add(probe) & mask];
+            // Acquire: pairs with the Release of the insertion below, so that the key can be read.
+            let mut word = slot.load(Ordering::Acquire);
+            if word == 0 {
+                // Nobody can know a location before its slot is published: an insertion that comes too late keeps its
+                // location as a spare for the next empty slot, or leaves it unused.
+                let id = *spare.get_or_insert_with(|| self.arena.allocate(reserve, key.clone()));
+                let mine = tag << 32 | u64::from(id + 1);
+                // Release: the key is written before the slot names it. Acquire on failure: as for the load.
+                match slot.compare_exchange(0, mine, Ordering::Release, Ordering::Acquire) {
+                    Ok(_) => return Some(LocationId(id)),
+                    Err(other) => word = other,
+                }
+            }
+            let id = (word as u32) - 1;
+            if word >> 32 == tag && (Canary::AliasEqualHashes.sings() || self.arena.get(id).key() == key) {
+                return Some(LocationId(id));
+            }
+        }
+        None
+    }
+
     /// Whether `holds` is true for a location whose key has the hash `hash`.
     pub(crate) fn any(&self, hash: u64, mut holds: impl FnMut(&Location<K, V>) -> bool) -> bool {
         let tag = hash >> 32;
-        for (level, slots) in self.levels.iter().enumerate() {
-            let Some(slots) = slots.get() else { return false };
-            let slots = &slots[..self.first << level];
+        let further = self.further.iter().map_while(|slots| slots.get().map(|slots| &**slots));
+        for (slots, level) in std::iter::once(&self.first[..]).chain(further).zip(0..) {
             let mask = slots.len() - 1;
             for probe in 0..(PROBES << level).min(slots.len()) {
                 // Acquire: as in `intern`.
@@ -129,10 +154,8 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
     /// Makes the first level as large as so many keys need. The table must be empty.
     pub(crate) fn expect(&mut self, keys: usize) {
         debug_assert_eq!(self.arena.len(), 0, "names would be lost");
-        self.first = (keys * 2).next_power_of_two().max(SMALLEST) * self.slack;
-        if self.levels[0].get().is_some_and(|slots| slots.len() < self.first) {
-            self.levels[0].take();
-        }
+        let slots = (keys * 2).next_power_of_two().max(SMALLEST) * self.slack;
+        self.first.resize_with(slots, || AtomicU64::new(0));
     }
 
     /// Empties the table for the next block.
@@ -146,21 +169,20 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
     /// As [`reset`](Self::reset), where all locations are empty already. A block that needs as many keys as this one will
     /// find room for them in the first level.
     pub(crate) fn reset_names(&mut self) {
-        let keys = (self.arena.len() as usize).max(self.first / (2 * self.slack));
-        let has_spilled = self.levels[1..].iter().any(|level| level.get().is_some());
+        let keys = self.arena.len() as usize;
+        let has_room_for = self.first.len() / (2 * self.slack);
+        let has_spilled = self.further[0].get().is_some();
         // Half full or less is no promise that every key finds a place: further levels for a few keys would be made
         // anew in every block. But keys whose hashes are all equal spill whatever the size: it is bounded.
-        if has_spilled && self.arena.len() as usize * 2 <= self.first {
+        if has_spilled && keys * 2 <= self.first.len() {
             self.slack = (self.slack * 2).min(GROWN_FOR_SPILLS);
         }
         self.arena.forget();
-        if let Some(slots) = self.levels[0].get_mut() {
-            slots[..self.first].fill_with(|| AtomicU64::new(0));
-        }
+        self.first.fill_with(|| AtomicU64::new(0));
         if has_spilled {
-            self.levels[1..].fill_with(Once::new);
+            self.further.fill_with(Once::new);
         }
-        self.expect(keys);
+        self.expect(keys.max(has_room_for));
     }
 }
 
@@ -214,7 +236,7 @@ mod tests {
         for key in keys {
             table.intern(table.hash(&key), &key, &mut Reserve::single());
         }
-        let spilled = table.levels[1].get().is_some();
+        let spilled = table.further[0].get().is_some();
         table.reset();
         spilled
     }
@@ -226,7 +248,7 @@ mod tests {
         let crowd = || (0..PROBES as u64 + 4).map(|key| key * SMALLEST as u64);
         assert!(spills(&mut table, crowd()), "all of them want the same slot");
         assert!(!spills(&mut table, crowd()), "half of them want another one now");
-        assert_eq!(table.first, 2 * SMALLEST);
+        assert_eq!(table.first.len(), 2 * SMALLEST);
     }
 
     /// The slots that a table has more than it needs are not visited, and not in the way.
@@ -236,7 +258,7 @@ mod tests {
         table.expect(10 * SMALLEST);
         assert!(!spills(&mut table, (0..10 * SMALLEST as u64).map(|key| key << 40 | key)));
         table.expect(20);
-        assert_eq!((table.first, table.levels[0].get().map(|slots| slots.len())), (SMALLEST, Some(32 * SMALLEST)));
+        assert_eq!(table.first.len(), SMALLEST);
         assert!(spills(&mut table, (0..PROBES as u64 + 4).map(|key| key * SMALLEST as u64)), "of a small table");
         assert!(!spills(&mut table, 0..20));
     }
@@ -247,7 +269,8 @@ mod tests {
         let mut table = Table::new(Itself(0));
         for block in 0..6 {
             assert!(spills(&mut table, (0..PROBES as u64 + 4).map(|key| key << 40)), "block {block}");
-            assert!(table.first <= GROWN_FOR_SPILLS * SMALLEST, "{} slots after block {block}", table.first);
+            let slots = table.first.len();
+            assert!(slots <= GROWN_FOR_SPILLS * SMALLEST, "{slots} slots after block {block}");
         }
     }
 }
