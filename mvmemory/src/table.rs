@@ -5,8 +5,9 @@
 //! slot is ever emptied during a block, everybody who looks for a key walks the same path to the same slot: two
 //! workers cannot intern one key twice, and nothing is ever moved.
 //!
-//! A slot holds half of the hash and the location's number; keys with equal hashes are told apart by comparing the
-//! keys themselves, so they never alias.
+//! A slot holds the location's number and as many bits of the hash as there is room for beside it; keys that these do not
+//! tell apart are told apart by comparing the keys themselves, so they never alias. Slots are small because they are what
+//! an access waits for: a large table is in no cache.
 
 use std::hash::{BuildHasher, Hash};
 
@@ -15,7 +16,7 @@ use crate::arena::{Arena, Reserve};
 use crate::canary::Canary;
 use crate::location::Location;
 use crate::once::Once;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU32, Ordering};
 
 /// Slots looked at in the first level. With the first level at most half full nearly every key is within it. Like the
 /// slots they double with every level: so keys whose hashes are all equal need slots in proportion to their number,
@@ -28,6 +29,15 @@ const PROBES: usize = 1;
 const SMALLEST: usize = 1024;
 #[cfg(loom)]
 const SMALLEST: usize = 1;
+/// Bits of a slot of the first level that hold a location's number, in a table that is not made for very many.
+#[cfg(not(loom))]
+const NUMBER_BITS: u32 = 24;
+#[cfg(loom)]
+const NUMBER_BITS: u32 = 2;
+/// The same, where there may be any number of locations.
+const MOST_NUMBER_BITS: u32 = 31;
+/// In a slot: the key for which it would have been has a number that does not fit, and is further on.
+const PASSED_BY: u32 = u32::MAX;
 /// How many times the slots that the number of keys calls for the first level may have because keys did not find a place
 /// in it. With that many, keys whose hashes are spread practically always do.
 const GROWN_FOR_SPILLS: usize = 4;
@@ -43,9 +53,11 @@ pub struct LocationId(pub(crate) u32);
 pub(crate) struct Table<K, V: Value, H> {
     hasher: H,
     /// Slots of the first level; a power of two. It may keep memory for more, from a block with more keys.
-    first: Vec<AtomicU64>,
+    first: Vec<AtomicU32>,
+    /// Bits of its slots that hold the number.
+    number_bits: u32,
     /// The levels that are needed where the first has no place for a key, each twice as large as the one before.
-    further: [Once<Box<[AtomicU64]>>; LEVELS - 1],
+    further: [Once<Box<[AtomicU32]>>; LEVELS - 1],
     /// How many times the slots that the number of keys calls for the first level has; see [`GROWN_FOR_SPILLS`].
     slack: usize,
     arena: Arena<K, V>,
@@ -56,6 +68,7 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
         Self {
             hasher,
             first: empty_slots(SMALLEST).into_vec(),
+            number_bits: NUMBER_BITS,
             further: std::array::from_fn(|_| Once::new()),
             slack: 1,
             arena: Arena::new(),
@@ -78,8 +91,9 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
     #[inline]
     pub(crate) fn intern(&self, hash: u64, key: &K, reserve: &mut Reserve) -> LocationId {
         let mut spare = None;
-        let first = self.intern_among(&self.first, PROBES, hash, key, reserve, &mut spare);
-        first.unwrap_or_else(|| self.intern_further(hash, key, reserve, &mut spare))
+        let first = Level { slots: &self.first, number_bits: self.number_bits, probes: PROBES };
+        let found = self.intern_in(first, hash, key, reserve, &mut spare);
+        found.unwrap_or_else(|| self.intern_further(hash, key, reserve, &mut spare))
     }
 
     /// As [`Self::intern`], where the first level has no place for the key.
@@ -87,44 +101,43 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
     fn intern_further(&self, hash: u64, key: &K, reserve: &mut Reserve, spare: &mut Option<u32>) -> LocationId {
         for (slots, level) in self.further.iter().zip(1..) {
             let slots = slots.get_or_init(|| empty_slots(self.first.len() << level));
-            if let Some(location) = self.intern_among(slots, PROBES << level, hash, key, reserve, spare) {
+            if let Some(location) = self.intern_in(Level::further(slots, level), hash, key, reserve, spare) {
                 return location;
             }
         }
         unreachable!("the levels together hold more keys than the arena can number")
     }
 
-    /// The location of `key` if it is in one of the first `probes` slots of a level where it may be, or if there is an
-    /// empty one among them. `spare` is a location that has got this key already and is not published yet.
+    /// The location of `key` if it is in `level`, or if there is an empty slot for it. `spare` is a location that has got
+    /// this key already and is not published yet.
     #[inline]
-    fn intern_among(
+    fn intern_in(
         &self,
-        slots: &[AtomicU64],
-        probes: usize,
+        level: Level<'_>,
         hash: u64,
         key: &K,
         reserve: &mut Reserve,
         spare: &mut Option<u32>,
     ) -> Option<LocationId> {
-        let tag = hash >> 32;
-        let mask = slots.len() - 1;
-        for probe in 0..probes.min(slots.len()) {
-            let slot = &slots[(hash as usize).wrapping_add(probe) & mask];
+        for slot in level.path(hash) {
             // Acquire: pairs with the Release of the insertion below, so that the key can be read.
             let mut word = slot.load(Ordering::Acquire);
             if word == 0 {
                 // Nobody can know a location before its slot is published: an insertion that comes too late keeps its
                 // location as a spare for the next empty slot, or leaves it unused.
                 let id = *spare.get_or_insert_with(|| self.arena.allocate(reserve, key.clone()));
-                let mine = tag << 32 | u64::from(id + 1);
+                let mine = level.word(hash, id);
                 // Release: the key is written before the slot names it. Acquire on failure: as for the load.
                 match slot.compare_exchange(0, mine, Ordering::Release, Ordering::Acquire) {
+                    // Whoever else looks for the key passes by, too, and does not put another location here.
+                    Ok(_) if mine == PASSED_BY => continue,
                     Ok(_) => return Some(LocationId(id)),
                     Err(other) => word = other,
                 }
             }
-            let id = (word as u32) - 1;
-            if word >> 32 == tag && (Canary::AliasEqualHashes.sings() || self.arena.get(id).key() == key) {
+            if let Some(id) = level.number(word, hash)
+                && (Canary::AliasEqualHashes.sings() || self.arena.get(id).key() == key)
+            {
                 return Some(LocationId(id));
             }
         }
@@ -133,17 +146,17 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
 
     /// Whether `holds` is true for a location whose key has the hash `hash`.
     pub(crate) fn any(&self, hash: u64, mut holds: impl FnMut(&Location<K, V>) -> bool) -> bool {
-        let tag = hash >> 32;
-        let further = self.further.iter().map_while(|slots| slots.get().map(|slots| &**slots));
-        for (slots, level) in std::iter::once(&self.first[..]).chain(further).zip(0..) {
-            let mask = slots.len() - 1;
-            for probe in 0..(PROBES << level).min(slots.len()) {
-                // Acquire: as in `intern`.
-                let word = slots[(hash as usize).wrapping_add(probe) & mask].load(Ordering::Acquire);
+        let first = Level { slots: &self.first, number_bits: self.number_bits, probes: PROBES };
+        let further =
+            self.further.iter().map_while(Once::get).zip(1..).map(|(slots, level)| Level::further(slots, level));
+        for level in std::iter::once(first).chain(further) {
+            for slot in level.path(hash) {
+                // Acquire: as in `intern_in`.
+                let word = slot.load(Ordering::Acquire);
                 if word == 0 {
                     return false; // here the next key with this hash will be inserted
                 }
-                if word >> 32 == tag && holds(self.arena.get((word as u32) - 1)) {
+                if level.number(word, hash).is_some_and(|id| holds(self.arena.get(id))) {
                     return true;
                 }
             }
@@ -155,7 +168,9 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
     pub(crate) fn expect(&mut self, keys: usize) {
         debug_assert_eq!(self.arena.len(), 0, "names would be lost");
         let slots = (keys * 2).next_power_of_two().max(SMALLEST) * self.slack;
-        self.first.resize_with(slots, || AtomicU64::new(0));
+        self.first.resize_with(slots, || AtomicU32::new(0));
+        // Some times as many locations as there are slots: what comes beyond is found, too, but further on.
+        self.number_bits = (slots.ilog2() + 2).clamp(NUMBER_BITS, MOST_NUMBER_BITS);
     }
 
     /// Empties the table for the next block.
@@ -178,7 +193,7 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
             self.slack = (self.slack * 2).min(GROWN_FOR_SPILLS);
         }
         self.arena.forget();
-        self.first.fill_with(|| AtomicU64::new(0));
+        self.first.fill_with(|| AtomicU32::new(0));
         if has_spilled {
             self.further.fill_with(Once::new);
         }
@@ -186,8 +201,53 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
     }
 }
 
-fn empty_slots(count: usize) -> Box<[AtomicU64]> {
-    (0..count).map(|_| AtomicU64::new(0)).collect()
+fn empty_slots(count: usize) -> Box<[AtomicU32]> {
+    (0..count).map(|_| AtomicU32::new(0)).collect()
+}
+
+/// The slots of one level, and how to read them. A slot is 0, or [`PASSED_BY`], or it holds bits of the hash above the
+/// location's number plus one.
+#[derive(Clone, Copy)]
+struct Level<'t> {
+    slots: &'t [AtomicU32],
+    number_bits: u32,
+    /// So many slots are looked at for a key.
+    probes: usize,
+}
+
+impl<'t> Level<'t> {
+    /// The level after `level` others.
+    fn further(slots: &'t [AtomicU32], level: usize) -> Self {
+        Self { slots, number_bits: MOST_NUMBER_BITS, probes: PROBES << level }
+    }
+
+    /// The slots where a key with this hash may be, in the order in which they are filled.
+    #[inline]
+    fn path(self, hash: u64) -> impl Iterator<Item = &'t AtomicU32> {
+        debug_assert!(self.probes <= self.slots.len(), "a path does not come round to where it began");
+        let mask = self.slots.len() - 1;
+        (0..self.probes).map(move |probe| &self.slots[(hash as usize).wrapping_add(probe) & mask])
+    }
+
+    /// The bits of a hash that a slot holds. The path is made of other ones.
+    #[inline]
+    fn tag(self, hash: u64) -> u32 {
+        (hash >> (u32::BITS + self.number_bits)) as u32
+    }
+
+    /// What a slot holds for a location with a key of this hash.
+    #[inline]
+    fn word(self, hash: u64, id: u32) -> u32 {
+        let fits = id + 1 < (1 << self.number_bits) - 1;
+        if fits { (self.tag(hash) << self.number_bits) | (id + 1) } else { PASSED_BY }
+    }
+
+    /// The location that a slot names, if its key may have this hash.
+    #[inline]
+    fn number(self, word: u32, hash: u64) -> Option<u32> {
+        let is_alike = word >> self.number_bits == self.tag(hash) && word != PASSED_BY;
+        is_alike.then(|| (word & ((1 << self.number_bits) - 1)) - 1)
+    }
 }
 
 #[cfg(all(test, not(loom)))]
@@ -249,6 +309,22 @@ mod tests {
         assert!(spills(&mut table, crowd()), "all of them want the same slot");
         assert!(!spills(&mut table, crowd()), "half of them want another one now");
         assert_eq!(table.first.len(), 2 * SMALLEST);
+    }
+
+    /// Locations with numbers that do not fit into the slots of the first level are found behind it.
+    #[test]
+    fn a_number_that_does_not_fit_is_found_further_on() {
+        let mut table = Table::<u64, Nothing, _>::new(Itself(0));
+        table.number_bits = 4;
+        let mut reserve = Reserve::single();
+        let keys = || (0..200u64).map(|key| (key << 50) | (key % 7));
+        let named: Vec<_> = keys().map(|key| table.intern(table.hash(&key), &key, &mut reserve)).collect();
+        assert!(named.iter().enumerate().all(|(at, location)| location.0 as usize == at), "each has its own");
+        for (key, location) in keys().zip(&named) {
+            assert_eq!(table.intern(table.hash(&key), &key, &mut reserve), *location);
+            assert!(table.any(key, |found| *found.key() == key));
+        }
+        assert!(table.first.iter().any(|slot| slot.load(Ordering::Relaxed) == PASSED_BY));
     }
 
     /// The slots that a table has more than it needs are not visited, and not in the way.
