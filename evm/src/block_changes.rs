@@ -9,6 +9,7 @@ use revm::primitives::B256Map;
 use revm::primitives::hardfork::SpecId;
 use revm::state::EvmState;
 
+use crate::canary::Canary;
 use crate::diff::{AfterJournal, Basics, StateDiff};
 use crate::state::{Holdings, Identity, StateKey, StateValue};
 
@@ -107,7 +108,7 @@ impl BlockChanges {
                 (StateKey::Code(_) | StateKey::DeployedCode(_) | StateKey::BlockHash(_), _) => {}
             }
         }
-        if matches!(self.source, Source::JournalBelow(..)) {
+        if matches!(self.source, Source::JournalBelow(..)) && !Canary::StaleBelow.sings() {
             accounts.values_mut().for_each(ChangedAccount::keep_last_slots);
         }
         (accounts, codes)

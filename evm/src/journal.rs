@@ -27,6 +27,7 @@ use revm::primitives::{AddressMap, AddressSet, HashSet};
 use revm::state::{Account, EvmState, TransactionId};
 
 use crate::access::{Ended, with_state};
+use crate::canary::Canary;
 use crate::database::{Loading, TransactionDatabase};
 
 type LoadError = JournalLoadError<Ended>;
@@ -80,7 +81,7 @@ impl DeferringJournal {
         account.info.balance = sum;
         account.info.nonce = holdings.nonce;
         loaded.holdings = holdings;
-        loaded.is_deferred = false;
+        loaded.is_deferred = Canary::CreditTwice.sings();
         Ok(())
     }
 
@@ -99,7 +100,8 @@ impl DeferringJournal {
                 if clears { identity.is_surely_not_empty() } else { identity.exists }
             };
             if can_defer {
-                self.fee = Some((recipient, fee));
+                let is_lost = Canary::LostFee.sings() && self.inner.state.contains_key(&recipient);
+                self.fee = (!is_lost).then_some((recipient, fee));
                 return Ok(());
             }
         }
