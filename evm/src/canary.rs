@@ -7,12 +7,16 @@
 pub(crate) enum Canary {
     /// The fee is not paid where the fee recipient is loaded without its balance.
     LostFee,
+    /// To be paid a fee of nothing does not count as being touched.
+    FeeOfNothing,
     /// Who was looked at after all gets what it was paid, and what it had, as a credit.
     CreditTwice,
     /// Who looks at a balance that was deferred sees the stand-in.
     BlindLook,
     /// An account that is destroyed or cleared stays in its generation.
     KeepGeneration,
+    /// An account that is created stays in the generation of what was there.
+    CreateInPlace,
     /// Who had something before the block counts as not empty, even when it was destroyed since.
     FundedForever,
     /// An empty account that a payment has touched, but did not reach, is not cleared.
@@ -21,6 +25,8 @@ pub(crate) enum Canary {
     AnyNonce,
     /// A transfer that is too much for its recipient is not undone before the machine decides.
     KeepTransfer,
+    /// A payment to a deferred account that turns out to be too much is the end of its transaction.
+    FailAtOverflow,
     /// Code that the block has deployed is looked for in the database once the account has changed again.
     ForgetDeployed,
     /// Code that an undone execution has taken away is remembered as empty code.
@@ -31,6 +37,8 @@ pub(crate) enum Canary {
     OldAccounts,
     /// Of a slot in the kept journal and in the parallel stretch that followed, the journal's value may stay.
     StaleBelow,
+    /// The slots of an account that was destroyed, which the kept journal still has, come back with the account.
+    DestroyedBelow,
 }
 
 impl Canary {

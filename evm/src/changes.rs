@@ -89,7 +89,7 @@ fn apply_account<S: StateView<StateKey, StateValue>>(
     let identity = Identity {
         code_hash,
         // A created account begins with empty storage.
-        generation: was.generation + u32::from(account.is_created()),
+        generation: was.generation + u32::from(account.is_created() && !Canary::CreateInPlace.sings()),
         is_deployed: code_hash != KECCAK_EMPTY
             && ((was.is_deployed && !Canary::ForgetDeployed.sings()) || code_hash != was.code_hash),
         // From EIP-161 on, whether it exists follows from what it holds, and is written down only with the rest.

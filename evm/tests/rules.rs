@@ -78,6 +78,46 @@ fn a_fee_recipient_that_is_paid_by_a_contract_gets_its_fee_as_well() {
     check(&block);
 }
 
+/// To be paid nothing is to be touched.
+#[test]
+fn an_empty_fee_recipient_is_cleared_by_a_fee_of_nothing() {
+    for to in [CONTRACT, OTHER] {
+        let mut pre = world(Asm::default());
+        pre.insert(COINBASE, U256::ZERO, 0, &Bytes::new(), []);
+        let pays = TxEnv { gas_price: 7, ..call(0, to, 1, Bytes::new()) };
+        let block = block(SpecId::CANCUN, pre, [pays]);
+        assert!(!block.expected.world.accounts.contains_key(&COINBASE));
+        check(&block);
+    }
+}
+
+/// What is left of the gas for state is no part of the fee.
+#[test]
+fn the_fee_of_a_transaction_with_gas_for_state() {
+    let pays = TxEnv { gas_limit: 25_000_000, ..call(0, CONTRACT, 0, Bytes::new()) };
+    let block = block(SpecId::AMSTERDAM, world(Asm::default()), [pays]);
+    let tip = U256::from(10 - 7) * U256::from(block.expected.results[0].tx_gas_used());
+    assert_eq!(block.expected.world.accounts[&COINBASE].balance, tip);
+    check(&block);
+}
+
+/// It was not noticed when it was paid: that is, it is executed again.
+#[test]
+fn a_payment_that_is_too_much_and_then_looked_at() {
+    let mut pays = Asm::default();
+    pays.push(0).push(0).push(0).push(0).push(5).push_address(OTHER).push(50_000).op(op::CALL).push(0).op(op::MSTORE);
+    pays.push_address(OTHER).op(op::BALANCE).push(32).op(op::MSTORE).push(64).push(0).op(op::LOG0);
+    let mut pre = world(pays);
+    let balance = U256::MAX - U256::from(3);
+    pre.insert(OTHER, balance, 0, &Bytes::new(), []);
+    let block = block(SpecId::CANCUN, pre, (0..4).map(|index| call(index, CONTRACT, 0, Bytes::new())));
+    for result in &block.expected.results {
+        let seen = [B256::ZERO.0, balance.to_be_bytes()].concat();
+        assert_eq!(result.logs()[0].data.data, Bytes::from(seen));
+    }
+    check(&block);
+}
+
 /// Before the block it was surely not empty.
 #[test]
 fn what_is_destroyed_is_empty_to_those_that_look() {
@@ -102,6 +142,19 @@ fn code_that_the_block_deploys_is_found_after_the_account_is_paid() {
     let block = block(SpecId::CANCUN, world(pays), transactions);
     let account = &block.expected.world.accounts[&deployed];
     assert_eq!((account.balance, account.storage[&U256::ZERO]), (U256::from(1_000), U256::from(1)));
+    check(&block);
+}
+
+/// revm does not ask whether there is storage where it creates (EIP-7610), and what it creates has none of it.
+#[test]
+fn what_is_created_begins_with_empty_storage_whatever_was_there() {
+    let created = sender(0).create(0);
+    let mut pre = world(Asm::default());
+    pre.insert(created, U256::from(11), 0, &Bytes::new(), [0, 5].map(|slot| (U256::from(slot), U256::from(9))));
+    let creates = TxEnv { kind: TxKind::Create, ..call(0, Address::ZERO, 0, phoenix::init()) };
+    let block = block(SpecId::CANCUN, pre, [creates, call(1, created, 0, Bytes::new())]);
+    let slots = [(0, 1), (1, 7)].map(|(slot, value)| (U256::from(slot), U256::from(value)));
+    assert_eq!(block.expected.world.accounts[&created].storage, slots.into());
     check(&block);
 }
 
@@ -134,6 +187,22 @@ fn a_slot_that_comes_back_after_the_stretch_of_plain_revm() {
         let transactions = (0..length).map(|index| call(index, CONTRACT, 0, input(index)));
         let block = block(SpecId::CANCUN, pre.clone(), transactions);
         assert_eq!(block.expected.world.accounts[&CONTRACT].storage[&U256::ZERO], U256::from(1));
+        block.check(&path).unwrap();
+    }
+}
+
+/// Plain revm destroys it, and leaves its storage in the journal; or whoever pays it does so in the same stretch.
+#[test]
+fn what_is_destroyed_in_one_stretch_and_paid_in_the_next_has_no_storage() {
+    let mut pre = world(Asm::default());
+    pre.insert(OTHER, U256::from(3), 1, &phoenix::runtime(), [(U256::from(1), U256::from(7))]);
+    let path = Path::alternating(3, 1, u32::MAX);
+    for length in 2..40 {
+        let counts = (2..length).map(|index| call(index, OTHER, 0, Bytes::new()));
+        let transactions = counts.chain([call(0, OTHER, 0, vec![1]), call(1, OTHER, 4, Bytes::new())]);
+        let block = block(SpecId::SHANGHAI, pre.clone(), transactions);
+        let left = &block.expected.world.accounts[&OTHER];
+        assert_eq!((left.balance, left.storage.len()), (U256::from(4), 0));
         block.check(&path).unwrap();
     }
 }
