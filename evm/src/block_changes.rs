@@ -9,6 +9,7 @@ use revm::primitives::B256Map;
 use revm::primitives::hardfork::SpecId;
 use revm::state::EvmState;
 
+use crate::canary::Canary;
 use crate::diff::{AfterJournal, Basics, StateDiff};
 use crate::state::{Holdings, Identity, StateKey, StateValue};
 
@@ -107,7 +108,7 @@ impl BlockChanges {
                 (StateKey::Code(_) | StateKey::DeployedCode(_) | StateKey::BlockHash(_), _) => {}
             }
         }
-        if matches!(self.source, Source::JournalBelow(..)) {
+        if matches!(self.source, Source::JournalBelow(..)) && !Canary::StaleBelow.sings() {
             accounts.values_mut().for_each(ChangedAccount::keep_last_slots);
         }
         (accounts, codes)
@@ -150,7 +151,7 @@ impl BlockChanges {
                 Identity { code_hash: basics.code_hash, generation, exists: after.is_some(), ..Identity::ABSENT };
             // What the journal takes for the original is what the last transaction found. It clears the storage of an
             // account that is destroyed when it next loads it.
-            let slots = account.storage.iter().filter(|_| after.is_some());
+            let slots = account.storage.iter().filter(|_| after.is_some() || Canary::DestroyedBelow.sings());
             let slots = slots.map(|(slot, value)| (generation, *slot, value.present_value)).collect();
             let holdings = Holdings { balance: basics.balance, nonce: basics.nonce };
             accounts.insert(*address, ChangedAccount { holdings: Some(holdings), identity: Some(identity), slots });

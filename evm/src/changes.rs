@@ -6,6 +6,7 @@ use revm::state::Account;
 use weft_engine::StateView;
 
 use crate::access::{Access, Ended, ViewAccess};
+use crate::canary::Canary;
 use crate::database::Loaded;
 use crate::journal::DeferringJournal;
 use crate::state::{Holdings, Identity, StateKey, StateValue};
@@ -64,7 +65,7 @@ fn apply_account<S: StateView<StateKey, StateValue>>(
         let is_unpaid = info.balance.is_zero();
         // Touched, but not paid after all: then it may be empty, and an empty account that is touched is cleared.
         if is_unpaid && clears && !was.is_surely_not_empty() && !account.is_created() {
-            if was.exists && view.holdings(address)?.is_empty() {
+            if was.exists && view.holdings(address)?.is_empty() && !Canary::KeepEmpty.sings() {
                 remove(address, was, view);
             }
             return Ok(());
@@ -88,8 +89,9 @@ fn apply_account<S: StateView<StateKey, StateValue>>(
     let identity = Identity {
         code_hash,
         // A created account begins with empty storage.
-        generation: was.generation + u32::from(account.is_created()),
-        is_deployed: code_hash != KECCAK_EMPTY && (was.is_deployed || code_hash != was.code_hash),
+        generation: was.generation + u32::from(account.is_created() && !Canary::CreateInPlace.sings()),
+        is_deployed: code_hash != KECCAK_EMPTY
+            && ((was.is_deployed && !Canary::ForgetDeployed.sings()) || code_hash != was.code_hash),
         // From EIP-161 on, whether it exists follows from what it holds, and is written down only with the rest.
         exists: was.exists || !clears || account.is_created() || code_hash != KECCAK_EMPTY,
         was_funded: was.was_funded,
@@ -118,7 +120,8 @@ fn remove<S: StateView<StateKey, StateValue>>(address: Address, was: Identity, v
     view.set(StateKey::Holdings(address), None);
     // Where nothing was there is nothing to wipe either.
     if was != Identity::ABSENT {
-        let gone = Identity { generation: was.generation + 1, was_funded: was.was_funded, ..Identity::ABSENT };
+        let generation = was.generation + u32::from(!Canary::KeepGeneration.sings());
+        let gone = Identity { generation, was_funded: was.was_funded, ..Identity::ABSENT };
         view.set(StateKey::Identity(address), Some(StateValue::Identity(gone)));
     }
 }

@@ -7,6 +7,7 @@ use revm::primitives::{AddressMap, B256Map, KECCAK_EMPTY};
 use revm::state::{AccountId, AccountInfo};
 
 use crate::access::{Ended, with_state};
+use crate::canary::Canary;
 use crate::state::{Holdings, Identity};
 
 /// Codes that a worker remembers; past this number it forgets them all.
@@ -143,7 +144,7 @@ impl Database for TransactionDatabase {
         let is_deployed =
             self.loaded.iter().any(|loaded| loaded.identity.is_deployed && loaded.identity.code_hash == hash);
         let code = with_state(|state| state.code(hash, is_deployed))?;
-        if code.is_empty() {
+        if code.is_empty() && !Canary::RememberNoCode.sings() {
             // The account was read from an execution that is undone by now, and its code was made there. What comes of
             // this will not be valid, and must not be remembered: under this hash there is other code.
             return Ok(code);

@@ -27,6 +27,7 @@ use revm::primitives::{AddressMap, AddressSet, HashSet};
 use revm::state::{Account, EvmState, TransactionId};
 
 use crate::access::{Ended, with_state};
+use crate::canary::Canary;
 use crate::database::{Loading, TransactionDatabase};
 
 type LoadError = JournalLoadError<Ended>;
@@ -74,13 +75,13 @@ impl DeferringJournal {
         let holdings = with_state(|state| state.holdings(address))?;
         // The stand-in's balance is 0, so the journal's is what has been paid so far.
         let Some(sum) = holdings.balance.checked_add(account.info.balance) else {
-            self.has_overflowed = true;
+            self.has_overflowed = !Canary::FailAtOverflow.sings();
             return Err(Ended);
         };
         account.info.balance = sum;
         account.info.nonce = holdings.nonce;
         loaded.holdings = holdings;
-        loaded.is_deferred = false;
+        loaded.is_deferred = Canary::CreditTwice.sings();
         Ok(())
     }
 
@@ -94,12 +95,13 @@ impl DeferringJournal {
             // Being paid nothing is an event, too: it clears an account that is empty (EIP-161), and creates one that
             // is not there (before EIP-161).
             let clears = self.database.clears_empty_accounts;
-            let can_defer = (clears && !fee.is_zero()) || {
+            let can_defer = (clears && (!fee.is_zero() || Canary::FeeOfNothing.sings())) || {
                 let identity = with_state(|state| state.identity(recipient))?;
                 if clears { identity.is_surely_not_empty() } else { identity.exists }
             };
             if can_defer {
-                self.fee = Some((recipient, fee));
+                let is_lost = Canary::LostFee.sings() && self.inner.state.contains_key(&recipient);
+                self.fee = (!is_lost).then_some((recipient, fee));
                 return Ok(());
             }
         }

@@ -83,6 +83,7 @@
 
 mod access;
 mod block_changes;
+mod canary;
 mod changes;
 mod commit;
 mod database;

@@ -18,6 +18,7 @@ use revm::primitives::hardfork::SpecId;
 
 use crate::EvmEnv;
 use crate::access::Ended;
+use crate::canary::Canary;
 use crate::database::TransactionDatabase;
 use crate::journal::DeferringJournal;
 
@@ -88,7 +89,7 @@ fn observing(
     instruction: fn(InstructionContext<'_, MachineContext, EthInterpreter>) -> InstructionExecResult,
 ) -> InstructionExecResult {
     let InstructionContext { interpreter, host } = context;
-    host.journaled_state.is_observing = true;
+    host.journaled_state.is_observing = !Canary::BlindLook.sings();
     let result = instruction(InstructionContext { interpreter, host: &mut *host });
     host.journaled_state.is_observing = false;
     result
@@ -189,6 +190,13 @@ impl Machine {
     pub(crate) fn initial_gas(&mut self) -> Option<InitialAndFloorGas> {
         WeftHandler.validate_env(&mut self.evm).ok()?;
         WeftHandler.validate_initial_tx_gas(&mut self.evm).ok()
+    }
+
+    /// Forgets what the last transaction has loaded and changed: nothing comes of it.
+    pub(crate) fn discard(&mut self) {
+        if !Canary::LeaveLoaded.sings() {
+            self.journal().inner.state.clear();
+        }
     }
 
     /// What the last transaction has loaded and changed.

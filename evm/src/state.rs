@@ -14,6 +14,8 @@ use alloy_primitives::{Address, B256, FixedBytes, U256};
 use revm::bytecode::Bytecode;
 use weft_mvmemory::{OutOfBounds, Value};
 
+use crate::canary::Canary;
+
 /// Identifies a part of the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StateKey {
@@ -98,7 +100,7 @@ impl Identity {
     /// Whether the account is known to be not empty (EIP-161), without a look at balance and nonce.
     #[must_use]
     pub fn is_surely_not_empty(&self) -> bool {
-        self.has_code() || (self.was_funded && self.generation == 0)
+        self.has_code() || (self.was_funded && (self.generation == 0 || Canary::FundedForever.sings()))
     }
 }
 

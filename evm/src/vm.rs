@@ -76,19 +76,19 @@ impl Vm for EvmVm {
             loop {
                 let executed = provide_state(&mut view, || machine.run(is_exact));
                 if view.is_stopped() {
-                    machine.journal().inner.state.clear();
+                    machine.discard();
                     return None;
                 }
                 // Whatever revm has made of a payment that was too much to be deferred is void.
                 if machine.journal().has_overflowed && !is_exact {
-                    machine.journal().inner.state.clear();
+                    machine.discard();
                     is_exact = true;
                     continue;
                 }
                 let result = match executed {
                     Ok(result) => result,
                     Err(error) => {
-                        machine.journal().inner.state.clear();
+                        machine.discard();
                         return Some(Outcome::rejected(match error {
                             EVMError::Transaction(invalid) => TransactionOutput::Invalid(invalid),
                             other => TransactionOutput::Impossible(other.to_string()),

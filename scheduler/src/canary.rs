@@ -18,6 +18,8 @@ pub(crate) enum Canary {
     ValidateAhead,
     /// A worker goes to sleep without a last look for work.
     SleepWithoutLook,
+    /// The window can become smaller than a unit: then not even the one at the frontier is let in.
+    ClosedWindow,
 }
 
 impl Canary {

@@ -11,6 +11,7 @@
 
 use crossbeam_utils::CachePadded;
 
+use crate::canary::Canary;
 use crate::sync::{AtomicU32, Ordering};
 
 /// One unit of a window, whose size is counted in fractions.
@@ -68,7 +69,7 @@ impl Window {
         let mut size = self.size.load(Ordering::Relaxed);
         loop {
             let from = size.min(self.workers * FIRST_PER_WORKER * UNIT);
-            let smaller = (from - from / SHRINK).max(UNIT);
+            let smaller = (from - from / SHRINK).max(if Canary::ClosedWindow.sings() { 0 } else { UNIT });
             match self.size.compare_exchange(size, smaller, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(other) => size = other,
