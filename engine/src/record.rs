@@ -95,7 +95,8 @@ impl<V: Value, O> Record<V, O> {
         self.reads_are_current(memory, unit) && still_unwritten(&self.rare_reads, written_kinds.now(), memory, unit)
     }
 
-    fn reads_are_current<K: Key>(&self, memory: &MvMemory<K, V>, unit: u32) -> bool {
+    /// The same, for the reads that have a location.
+    pub(crate) fn reads_are_current<K: Key>(&self, memory: &MvMemory<K, V>, unit: u32) -> bool {
         let mut resolved = self.resolved.iter();
         let mut reads = self.reads.iter();
         reads.all(|read| {

@@ -151,18 +151,22 @@ fn an_empty_block_holds_next_to_nothing() {
     let large: Vec<u64> = (0..N).collect();
     for (transactions, new_bytes, recycled_bytes) in [(0, 8 << 10, 1 << 10), (1, 128 << 10, 4 << 10)] {
         let block: Vec<u64> = (0..transactions).collect();
-        let engine = Engine::new(config(Mode::Optimistic, 1, 1));
-        let run = |block: &[u64]| {
+        let new_engine = || Engine::new(config(Mode::Optimistic, 1, 1));
+        let run = |engine: &Engine<Machine>, block: &[u64]| {
             let output = engine.execute_block(&Machine(Shape::Independent), &Everything, block, POLICY);
-            output.expect("a result").outcomes.len()
+            assert_eq!(output.expect("a result").outcomes.len(), block.len());
         };
-        let (outcomes, allocations, bytes) = measure(|| run(&block));
-        assert_eq!(outcomes as u64, transactions);
+        // An engine of one worker does the same each time. What the test harness allocates meanwhile, on its own thread,
+        // comes on top: the least of a few counts.
+        let engines = [(); 3].map(|()| new_engine());
+        let counts = engines.iter().map(|engine| measure(|| run(engine, &block)));
+        let (_, allocations, bytes) = counts.min_by_key(|count| count.2).expect("three");
         assert!(bytes <= new_bytes && allocations <= 40, "new: {allocations} allocations of {bytes} bytes");
-        run(&large);
-        // The table that the large block found too small grows once more.
-        run(&block);
-        let (_, allocations, bytes) = measure(|| run(&block));
+        let [engine, ..] = engines;
+        run(&engine, &large);
+        run(&engine, &block);
+        let counts = [(); 3].map(|()| measure(|| run(&engine, &block)));
+        let (_, allocations, bytes) = counts.into_iter().min_by_key(|count| count.2).expect("three");
         assert!(bytes <= recycled_bytes && allocations <= 24, "again: {allocations} allocations of {bytes} bytes");
     }
 }
