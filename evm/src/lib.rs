@@ -95,6 +95,7 @@ mod machine;
 mod parallel;
 mod reader;
 pub mod sequential;
+mod shared_slots;
 mod state;
 mod transfer;
 mod units;

@@ -11,6 +11,7 @@ use crate::EvmEnv;
 use crate::access::{Ended, ViewAccess, provide_state};
 use crate::changes::{self, NotApplied};
 use crate::machine::with_machine;
+use crate::shared_slots::SharedSlots;
 use crate::state::{StateKey, StateValue};
 use crate::transfer;
 
@@ -33,6 +34,8 @@ pub enum TransactionOutput {
 pub struct EvmVm {
     env: EvmEnv,
     block: u64,
+    /// What calls have in common. It steers the scheduler and has no part in any result.
+    shared: SharedSlots,
 }
 
 impl EvmVm {
@@ -40,7 +43,7 @@ impl EvmVm {
     #[must_use]
     pub fn new(env: EvmEnv) -> Self {
         // Relaxed: only that no two calls get one number matters.
-        Self { env, block: NEXT_BLOCK.fetch_add(1, Ordering::Relaxed) }
+        Self { env, block: NEXT_BLOCK.fetch_add(1, Ordering::Relaxed), shared: SharedSlots::new() }
     }
 
     /// The environment of the block.
@@ -95,6 +98,7 @@ impl Vm for EvmVm {
                         }));
                     }
                 };
+                self.shared.learn(transaction, &machine.journal().inner.state);
                 let checkpoint = view.checkpoint();
                 match changes::apply(machine.journal(), &mut view) {
                     Ok(()) => {
@@ -127,6 +131,10 @@ impl Vm for EvmVm {
             && !transaction.value.is_zero()
         {
             declare(StateKey::Holdings(to), Touch::Add);
+        }
+        if let Some((address, slot)) = self.shared.expected(transaction) {
+            // An account that is destroyed and made again within the block is rare.
+            declare(StateKey::Slot(address, 0, slot), Touch::Write);
         }
     }
 
