@@ -39,6 +39,12 @@ const MOST_DOUBLINGS: u32 = 5;
 /// No window is shorter than so many units, unless the configuration says so.
 const SHORTEST_WINDOW: u32 = 8;
 
+/// One unit must not decide: where they differ in length, a window goes on until all executions together took so many
+/// times as long as the longest of them.
+const LONGEST_UNITS: u32 = 8;
+/// But no longer than so many times its shortest time.
+const LONGEST_WINDOW: u32 = 8;
+
 /// Watches whether executing in parallel is worth it.
 #[derive(Debug)]
 pub(crate) struct Watch {
@@ -46,12 +52,16 @@ pub(crate) struct Watch {
     window: u32,
     /// Time that must have passed besides.
     shortest: Duration,
+    /// Time after which a verdict is due, however much the units differ in length.
+    longest_wait: Duration,
     /// Of the time that passes, in percent: executions must take so much together.
     worthwhile_percent: u32,
     /// When the window began: with its first commit, so that waking the workers is not held against them.
     begun: Option<Instant>,
     units: u32,
     useful: Duration,
+    /// The longest execution.
+    longest: Duration,
     /// Reads that nobody had to wait for: a sequential execution would have.
     prefetched: Arc<ReadTime>,
     /// At least one window was worth it.
@@ -65,10 +75,12 @@ impl Watch {
         Self {
             window: window.max(1),
             shortest: config.trial_time,
+            longest_wait: config.trial_time.saturating_mul(LONGEST_WINDOW),
             worthwhile_percent: config.worthwhile_percent,
             begun: None,
             units: 0,
             useful: Duration::ZERO,
+            longest: Duration::ZERO,
             prefetched: Arc::default(),
             has_proved: false,
         }
@@ -89,12 +101,14 @@ impl Watch {
         let begun = *self.begun.get_or_insert_with(Instant::now);
         self.units += 1;
         self.useful += took;
+        self.longest = self.longest.max(took);
         if self.units < self.window {
             return true;
         }
         // Another core's clock may be behind.
         let passed = begun.elapsed().max(Duration::from_nanos(1));
-        if passed < self.shortest {
+        let is_one_sided = self.useful < self.longest.saturating_mul(LONGEST_UNITS);
+        if passed < self.shortest || (is_one_sided && passed < self.longest_wait) {
             return true;
         }
         let useful = self.useful + self.prefetched.take();
@@ -105,7 +119,7 @@ impl Watch {
 
     /// Forgets what it has seen since its last verdict.
     pub(crate) fn begin_window(&mut self) {
-        (self.begun, self.units, self.useful) = (None, 0, Duration::ZERO);
+        (self.begun, self.units, self.useful, self.longest) = (None, 0, Duration::ZERO, Duration::ZERO);
     }
 }
 
@@ -297,6 +311,19 @@ mod tests {
         let config = Config { trial_units: 3, trial_time: Duration::from_secs(3600), ..Config::default() };
         let mut patient = Watch::new(&config, 1000);
         assert!((0..9).all(|_| patient.is_worth_it(Duration::ZERO)));
+    }
+
+    #[test]
+    fn a_single_long_unit_does_not_decide() {
+        let config = Config { trial_units: 3, ..Config::default() };
+        let is_judged = |longest_wait: u32, units: &[u32]| {
+            let mut watch = Watch::new(&config, 1000);
+            watch.longest_wait = MILLISECOND * 3_600_000 * longest_wait;
+            units.iter().for_each(|hours| assert!(watch.is_worth_it(MILLISECOND * 3_600_000 * *hours)));
+            watch.has_proved()
+        };
+        assert!(!is_judged(1, &[1, 1, 10, 1, 1, 1]) && is_judged(1, &[2; 8]));
+        assert!(is_judged(0, &[1, 1, 10]), "a window has to end some time");
     }
 
     #[test]
