@@ -76,12 +76,13 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Whether a block of `transactions` is executed in parallel.
+    /// Whether a block of `transactions` is executed in parallel. An empty one never is: the memory for it would be made
+    /// for nothing.
     #[must_use]
     pub fn is_parallel(&self, transactions: usize) -> bool {
         match self.mode {
             Mode::Sequential => false,
-            Mode::Optimistic => true,
+            Mode::Optimistic => transactions > 0,
             Mode::Auto => {
                 self.enable_parallel_execution
                     && self.max_parallel_threads > 1
