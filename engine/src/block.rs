@@ -21,6 +21,7 @@ use crate::overlay::Overlay;
 use crate::progress::Progress;
 use crate::rare::WrittenKinds;
 use crate::record::{self, Record, WriteRecord};
+use crate::resume::Resumed;
 use crate::sizing::{Committed, Sizing};
 use crate::view::{CallCount, MemoryView};
 use crate::vm::{Outcome, StopReason, Touch, Verdict, Vm};
@@ -55,6 +56,8 @@ enum UnitEnd<O> {
     Stopped {
         transaction: usize,
         reason: StopReason,
+        /// Of the transactions before it in the unit.
+        outcomes: SmallVec<[Outcome<O>; 1]>,
     },
     Panicked {
         transaction: usize,
@@ -72,6 +75,15 @@ pub(crate) struct Executed<O> {
     end: record::Execution<O>,
     on_final_values: bool,
     begun: Option<Instant>,
+    /// So many of its transactions were not run again, which had once taken so long.
+    pub(crate) resumed: usize,
+    resumed_took: Duration,
+}
+
+impl<O> Executed<O> {
+    pub(crate) fn unit(&self) -> u32 {
+        self.execution.unit()
+    }
 }
 
 /// What a validation came to.
@@ -258,9 +270,13 @@ where
         let begun = self.is_watched.then(Instant::now);
         let committed = self.scheduler.committed();
         let on_final_values = committed == unit;
-        let end = match self.run(unit, overlay, Admission::without_gas_limit(self.policy), false) {
+        // Only now: what is current beside final values is final itself.
+        let before = self.resume(unit, overlay, counts);
+        let (resumed, resumed_took) = (before.outcomes.len(), before.took);
+        let admission = Admission::without_gas_limit(self.policy);
+        let end = match self.run(unit, overlay, admission, before.outcomes, false) {
             UnitEnd::Outcomes(outcomes) => record::Execution::Outcomes(outcomes),
-            UnitEnd::Stopped { transaction, reason: StopReason::Estimate(on) } => {
+            UnitEnd::Stopped { transaction, reason: StopReason::Estimate(on), outcomes } => {
                 let Some(on) = on.checked_sub(self.first_position).filter(|on| *on >= committed) else {
                     // A committed unit has left an estimate behind: who waits for it waits for ever.
                     self.fail(BlockError::Inconsistent { transaction });
@@ -268,6 +284,10 @@ where
                 };
                 counts.suspend();
                 self.note_disturbance(unit);
+                if !outcomes.is_empty() {
+                    let took = resumed_took + begun.map_or(Duration::ZERO, |begun| begun.elapsed());
+                    self.records[unit as usize].lock().suspend(outcomes, overlay, took);
+                }
                 return ControlFlow::Break(self.scheduler.suspend(execution, on));
             }
             UnitEnd::Stopped { reason: StopReason::Halted, .. } => return ControlFlow::Break(Some(execution)),
@@ -275,7 +295,20 @@ where
                 record::Execution::AtFrontier
             }
         };
-        ControlFlow::Continue(Executed { execution, end, on_final_values, begun })
+        ControlFlow::Continue(Executed { execution, end, on_final_values, begun, resumed, resumed_took })
+    }
+
+    /// Puts onto `overlay` what is still true of what the unit has done before.
+    fn resume(&self, unit: u32, overlay: &mut Overlay<V::Value>, counts: &mut Counts) -> Resumed<V::Output> {
+        if self.unit_length == 1 {
+            return Resumed::nothing();
+        }
+        let environment = (self.vm, self.memory, self.written_kinds);
+        let admission = Admission::without_gas_limit(self.policy);
+        let mut record = self.records[unit as usize].lock();
+        let resumed = record.resume(environment, self.position(unit), admission, overlay);
+        counts.resumed_transactions += resumed.outcomes.len() as u64;
+        resumed
     }
 
     /// Publishes what an execution left on the overlay. True if somebody above could see a difference; the scheduler is
@@ -287,7 +320,7 @@ where
         overlay: &mut Overlay<V::Value>,
         counts: &mut Counts,
     ) -> (Execution, bool) {
-        let Executed { execution, end, on_final_values, begun } = executed;
+        let Executed { execution, end, on_final_values, begun, resumed_took, .. } = executed;
         counts.execute();
         let unit = execution.unit();
         let mut record = self.records[unit as usize].lock();
@@ -295,7 +328,7 @@ where
         record.execution = end;
         record.on_final_values = on_final_values;
         record.was_disturbed |= execution.incarnation() > 0;
-        record.took = begun.map_or(Duration::ZERO, |begun| begun.elapsed());
+        record.took = resumed_took + begun.map_or(Duration::ZERO, |begun| begun.elapsed());
         let position = self.position(unit);
         let changed =
             record.publish(self.memory, self.written_kinds, position, execution.incarnation(), overlay, with_writes);
@@ -335,7 +368,7 @@ where
                 let announced = self.memory.announce(location, self.position(unit));
                 if announced.is_new {
                     let record = record.get_or_insert_with(|| self.records[unit as usize].lock());
-                    record.writes.push(WriteRecord { location, is_delta: false });
+                    record.writes.push(WriteRecord { location, is_delta: false, by: 0 });
                     overlay.insert(hash, location);
                     // Woken by its dependency the unit comes here again and finds its own announcements: it does not
                     // wait then.
@@ -350,19 +383,25 @@ where
         wait_for
     }
 
-    /// Runs the transactions of a unit on `overlay`, which holds no reads or changes yet, up to the one with which the block ends, as far as `admission`
-    /// knows: what would come after it has no right to fail, or to be waited for.
+    /// Runs the transactions of a unit on `overlay`, up to the one with which the block ends, as far as `admission` knows:
+    /// what would come after it has no right to fail, or to be waited for. The overlay holds what the first of them have
+    /// done, which have `outcomes` already.
     fn run(
         &self,
         unit: u32,
         overlay: &mut Overlay<V::Value>,
         mut admission: Admission,
+        mut outcomes: SmallVec<[Outcome<V::Output>; 1]>,
         concrete: bool,
     ) -> UnitEnd<V::Output> {
         let range = self.range(unit);
-        overlay.written_kinds = self.written_kinds.now();
-        let mut outcomes = SmallVec::<[Outcome<V::Output>; 1]>::with_capacity(range.len());
-        for transaction in range {
+        overlay.written_kinds = self.written_kinds.now().and(overlay.changed_kinds());
+        for outcome in &outcomes {
+            admission.admit(outcome);
+        }
+        outcomes.reserve_exact(range.len() - outcomes.len());
+        for transaction in range.skip(outcomes.len()) {
+            overlay.begin_transaction(outcomes.len());
             let mut view = MemoryView {
                 vm: self.vm,
                 memory: self.memory,
@@ -386,7 +425,7 @@ where
                 view.settle_rejected();
             }
             if let Some(reason) = view.stopped {
-                return UnitEnd::Stopped { transaction, reason };
+                return UnitEnd::Stopped { transaction, reason, outcomes };
             }
             let outcome = match executed {
                 Ok(Ok(outcome)) => outcome,
@@ -402,7 +441,7 @@ where
             if outcome.verdict == Verdict::Rejected {
                 overlay.drop_running();
             } else if !overlay.apply_running() {
-                return UnitEnd::Stopped { transaction, reason: StopReason::Unresolvable };
+                return UnitEnd::Stopped { transaction, reason: StopReason::Unresolvable, outcomes };
             }
             outcomes.push(outcome);
         }
@@ -561,9 +600,9 @@ where
     ) -> Result<(), BlockError> {
         commit.frontier_executions += 1;
         commit.overlay.clear();
-        let outcomes = match self.run(unit, &mut commit.overlay, commit.progress.admission, true) {
+        let outcomes = match self.run(unit, &mut commit.overlay, commit.progress.admission, SmallVec::new(), true) {
             UnitEnd::Outcomes(outcomes) => outcomes,
-            UnitEnd::Stopped { transaction, reason: StopReason::Storage(source) } => {
+            UnitEnd::Stopped { transaction, reason: StopReason::Storage(source), .. } => {
                 return Err(BlockError::Storage { transaction, source });
             }
             UnitEnd::Stopped { transaction, .. } => return Err(BlockError::Inconsistent { transaction }),

@@ -21,6 +21,10 @@ pub(crate) enum Canary {
     UnmarkedKind,
     /// What has run ahead of the end of a stretch stays in the memory.
     KeepUncommitted,
+    /// A unit that runs again goes on where it ended, whatever its first transactions have read.
+    ResumeTooLate,
+    /// A unit that goes on in its middle finds there what its later transactions had left.
+    KeepOverwriting,
 }
 
 impl Canary {

@@ -92,6 +92,7 @@ mod rare;
 mod record;
 pub mod recording;
 mod rest;
+mod resume;
 mod scratch;
 mod sequential;
 pub mod simulation;

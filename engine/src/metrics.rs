@@ -20,6 +20,8 @@ pub struct Metrics<K> {
     pub aborts: u64,
     /// Executions that were given up because a value was still being computed, or not begun for that reason.
     pub suspensions: u64,
+    /// Transactions that a new execution of their unit did not run again, as they had read nothing stale.
+    pub resumed_transactions: u64,
     /// Deltas that were turned into values in commit order.
     pub deltas_resolved: u64,
     /// Units that were executed (again) at the commit frontier, on final values.
@@ -46,6 +48,7 @@ impl<K> Default for Metrics<K> {
             validations: 0,
             aborts: 0,
             suspensions: 0,
+            resumed_transactions: 0,
             deltas_resolved: 0,
             frontier_executions: 0,
             sequential_transactions: 0,
@@ -85,6 +88,7 @@ impl<K: PartialEq> Metrics<K> {
         self.validations += stretch.validations;
         self.aborts += stretch.aborts;
         self.suspensions += stretch.suspensions;
+        self.resumed_transactions += stretch.resumed_transactions;
         self.deltas_resolved += stretch.deltas_resolved;
         self.frontier_executions += stretch.frontier_executions;
         self.sequential_transactions += stretch.sequential_transactions;
@@ -109,6 +113,7 @@ pub(crate) struct Counts {
     pub(crate) validations: u64,
     pub(crate) aborts: u64,
     pub(crate) suspensions: u64,
+    pub(crate) resumed_transactions: u64,
     pub(crate) cpu: Duration,
     /// Suspensions since the last execution.
     pub(crate) futile: u32,
@@ -135,6 +140,7 @@ impl std::ops::AddAssign for Counts {
         self.validations += other.validations;
         self.aborts += other.aborts;
         self.suspensions += other.suspensions;
+        self.resumed_transactions += other.resumed_transactions;
         self.cpu += other.cpu;
     }
 }

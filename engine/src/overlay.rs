@@ -33,16 +33,33 @@ impl<V> Outside<V> {
     }
 }
 
+/// A transaction of a unit, by its place in it. The last number stands for all from there on: what is said of one of
+/// them is said of no earlier one.
+pub(crate) type Place = u16;
+
 /// One location that the unit has touched.
 #[derive(Debug)]
 pub(crate) struct Access<V: Value> {
     pub(crate) location: LocationId,
+    /// Which of the unit's transactions has read from outside; meaningless before one has.
+    pub(crate) read_by: Place,
+    /// The first of the unit's finished transactions that has changed the location; meaningless before one has.
+    pub(crate) changed_by: Place,
     /// What was read from outside the unit.
     pub(crate) outside: Option<Outside<V>>,
     /// What the unit's finished transactions have done.
     pub(crate) unit: Option<Change<V>>,
     /// What the running transaction has done.
     pub(crate) running: Option<Change<V>>,
+}
+
+/// What finished transactions of the unit had made of a location before a later one changed it again.
+#[derive(Debug)]
+pub(crate) struct Overwritten<V: Value> {
+    pub(crate) location: LocationId,
+    /// Who changed it again.
+    pub(crate) by: Place,
+    pub(crate) change: Change<V>,
 }
 
 /// The accesses of one unit.
@@ -58,6 +75,11 @@ pub(crate) struct Overlay<V: Value> {
     /// What the running transaction's changes since its first checkpoint have replaced, in order; unused before that.
     replaced: Vec<(u32, Option<Change<V>>)>,
     has_checkpoint: bool,
+    /// The place of the running transaction.
+    place: Place,
+    /// What finished transactions have overwritten of each other, in order: with it the unit can go back to where one of
+    /// them began.
+    pub(crate) overwritten: Vec<Overwritten<V>>,
     /// The kinds of rarely written keys that are not read straight from storage.
     pub(crate) written_kinds: Kinds,
     /// Of them, those of which the unit has changed a key itself.
@@ -76,6 +98,8 @@ impl<V: Value> Overlay<V> {
             touched: Vec::new(),
             replaced: Vec::new(),
             has_checkpoint: false,
+            place: 0,
+            overwritten: Vec::new(),
             written_kinds: Kinds::default(),
             changed_kinds: Kinds::default(),
             rare_reads: Vec::new(),
@@ -97,15 +121,27 @@ impl<V: Value> Overlay<V> {
         self.touched.clear();
         self.rare_reads.clear();
         self.changed_kinds = Kinds::default();
+        self.overwritten.clear();
         self.forget_checkpoints();
     }
 
+    /// The unit's transaction at `place` begins.
+    pub(crate) fn begin_transaction(&mut self, place: usize) {
+        self.place = Place::try_from(place).unwrap_or(Place::MAX);
+    }
+
     /// A rarely written key was read without a location.
-    pub(crate) fn read_rare(&mut self, read: RareRead) {
+    pub(crate) fn read_rare(&mut self, hash: u64, kind: RareKind) {
         // The same contract is called again and again; a long list is not worth searching.
-        if !self.rare_reads.iter().rev().take(INDEXED_FROM).any(|known| *known == read) {
-            self.rare_reads.push(read);
+        let mut last = self.rare_reads.iter().rev().take(INDEXED_FROM);
+        if !last.any(|known| known.hash == hash && known.kind == kind) {
+            self.rare_reads.push(RareRead { hash, kind, by: self.place });
         }
+    }
+
+    /// A rarely written key was read without a location by a transaction that does not run again.
+    pub(crate) fn restore_rare(&mut self, read: RareRead) {
+        self.rare_reads.push(read);
     }
 
     pub(crate) fn rare_reads(&self) -> &[RareRead] {
@@ -149,7 +185,7 @@ impl<V: Value> Overlay<V> {
     /// Adds an access to a location that has none yet.
     pub(crate) fn insert(&mut self, hash: u64, location: LocationId) -> usize {
         let at = self.accesses.len();
-        self.accesses.push(Access { location, outside: None, unit: None, running: None });
+        self.accesses.push(Access { location, read_by: 0, changed_by: 0, outside: None, unit: None, running: None });
         self.hashes.push(hash);
         if self.hashes.len() >= INDEXED_FROM {
             self.index_from(if self.hashes.len() == INDEXED_FROM { 0 } else { at });
@@ -162,6 +198,20 @@ impl<V: Value> Overlay<V> {
         let hashes = &self.hashes;
         for (at, hash) in hashes.iter().enumerate().skip(first) {
             self.index.insert_unique(*hash, at as u32, |&at| hashes[at as usize]);
+        }
+    }
+
+    /// Records what the running transaction has read from outside.
+    pub(crate) fn read_outside(&mut self, at: usize, outside: Outside<V>) {
+        let access = &mut self.accesses[at];
+        (access.outside, access.read_by) = (Some(outside), self.place);
+    }
+
+    /// The running transaction has read what the finished ones have added to: from now on it is a value.
+    pub(crate) fn settle_unit(&mut self, at: usize, value: Option<V>) {
+        let access = &mut self.accesses[at];
+        if let Some(change) = access.unit.replace(Change::Set(value)) {
+            self.overwritten.push(Overwritten { location: access.location, by: self.place, change });
         }
     }
 
@@ -209,26 +259,24 @@ impl<V: Value> Overlay<V> {
         for at in self.touched.drain(..) {
             let access = &mut self.accesses[at as usize];
             let Some(running) = access.running.take() else { continue };
-            access.unit = Some(match (access.unit.take(), running) {
-                (Some(Change::Add(first)), Change::Add(second)) => match V::combine(&first, &second) {
-                    Ok(both) => Change::Add(both),
-                    Err(_) => {
-                        whole = false;
-                        Change::Add(first)
-                    }
-                },
+            let both = match (&access.unit, running) {
+                (Some(Change::Add(first)), Change::Add(second)) => V::combine(first, &second).map(Change::Add),
                 // A rollback brings back a delta whose base has become a value in the meantime.
                 (Some(Change::Set(value)), Change::Add(delta)) if !Canary::LostRollbackBase.sings() => {
-                    match V::apply(value.as_ref(), &delta) {
-                        Ok(sum) => Change::Set(Some(sum)),
-                        Err(_) => {
-                            whole = false;
-                            Change::Set(value)
-                        }
-                    }
+                    V::apply(value.as_ref(), &delta).map(|sum| Change::Set(Some(sum)))
                 }
-                (_, running) => running,
-            });
+                (_, running) => Ok(running),
+            };
+            let Ok(both) = both else {
+                whole = false;
+                continue;
+            };
+            match access.unit.replace(both) {
+                None => access.changed_by = self.place,
+                Some(change) => {
+                    self.overwritten.push(Overwritten { location: access.location, by: self.place, change });
+                }
+            }
         }
         whole
     }

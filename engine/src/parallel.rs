@@ -161,6 +161,7 @@ impl<V: Vm> ParallelPath<V> {
             validations: counts.validations,
             aborts: counts.aborts,
             suspensions: counts.suspensions,
+            resumed_transactions: counts.resumed_transactions,
             deltas_resolved: commit.deltas_resolved,
             frontier_executions: commit.frontier_executions,
             core_time: counts.cpu,

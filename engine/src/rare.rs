@@ -12,6 +12,7 @@ use crossbeam_utils::CachePadded;
 use weft_mvmemory::{MvMemory, Value};
 
 use crate::canary::Canary;
+use crate::overlay::Place;
 use crate::vm::{Key, RareKind};
 
 /// Some of the kinds.
@@ -27,6 +28,10 @@ impl Kinds {
 
     pub(crate) fn insert(&mut self, kind: RareKind) {
         self.0 |= kind.bit();
+    }
+
+    pub(crate) fn and(self, others: Self) -> Self {
+        Self(self.0 | others.0)
     }
 
     pub(crate) fn is_empty(self) -> bool {
@@ -64,18 +69,26 @@ impl WrittenKinds {
 pub(crate) struct RareRead {
     pub(crate) hash: u64,
     pub(crate) kind: RareKind,
+    /// Which of the unit's transactions was the first.
+    pub(crate) by: Place,
 }
 
-/// Whether what `unit` has read of unwritten kinds is what it would read now. A unit below that has written a key with the
-/// same hash counts as one that has written the key: then the unit runs once more, with locations.
+impl RareRead {
+    /// Whether it is what `unit` would read now. A unit below that has written a key with the same hash counts as one
+    /// that has written the key: then the unit runs once more, with locations.
+    pub(crate) fn is_current<K: Key, V: Value>(&self, written: Kinds, memory: &MvMemory<K, V>, unit: u32) -> bool {
+        !written.contains(self.kind) || !memory.has_below(self.hash, unit)
+    }
+}
+
+/// Whether what `unit` has read of unwritten kinds is what it would read now.
 pub(crate) fn still_unwritten<K: Key, V: Value>(
     reads: &[RareRead],
     written: Kinds,
     memory: &MvMemory<K, V>,
     unit: u32,
 ) -> bool {
-    let is_current = |read: &RareRead| !written.contains(read.kind) || !memory.has_below(read.hash, unit);
-    written.is_empty() || reads.iter().all(is_current)
+    written.is_empty() || reads.iter().all(|read| read.is_current(written, memory, unit))
 }
 
 #[cfg(test)]
@@ -104,7 +117,7 @@ mod tests {
         let memory = MvMemory::<u32, Number>::new();
         let mut written = WrittenKinds::default();
         let kind = RareKind::new(1);
-        let reads = [RareRead { hash: memory.hash(&7), kind }];
+        let reads = [RareRead { hash: memory.hash(&7), kind, by: 0 }];
         let is_current = |written: &WrittenKinds| still_unwritten(&reads, written.now(), &memory, 5);
         let mut kinds = Kinds::default();
         kinds.insert(kind);

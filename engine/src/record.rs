@@ -5,16 +5,56 @@ use std::time::Duration;
 use smallvec::SmallVec;
 use weft_mvmemory::{Change, LocationId, MvMemory, Origin, Value};
 
-use crate::overlay::{Outside, Overlay};
+use crate::overlay::{Outside, Overlay, Overwritten, Place};
 use crate::rare::{RareRead, WrittenKinds, still_unwritten};
-use crate::view::ReadRecord;
+use crate::resume::Kept;
 use crate::vm::{Key, Outcome};
+
+/// Where a unit has read, and where what it read came from. (The origin in pieces: as one field it would make a read a
+/// quarter longer.)
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ReadRecord {
+    pub(crate) location: LocationId,
+    /// Which of the unit's transactions was the first.
+    pub(crate) by: Place,
+    kind: OriginKind,
+    writer: u32,
+    stamp: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum OriginKind {
+    Base,
+    Version,
+    Resolved,
+}
+
+impl ReadRecord {
+    fn new(location: LocationId, origin: Origin, by: Place) -> Self {
+        let (kind, writer, stamp) = match origin {
+            Origin::Base => (OriginKind::Base, 0, 0),
+            Origin::Version { unit, stamp } => (OriginKind::Version, unit, stamp),
+            Origin::Resolved => (OriginKind::Resolved, 0, 0),
+        };
+        Self { location, by, kind, writer, stamp }
+    }
+
+    pub(crate) fn origin(&self) -> Origin {
+        match self.kind {
+            OriginKind::Base => Origin::Base,
+            OriginKind::Version => Origin::Version { unit: self.writer, stamp: self.stamp },
+            OriginKind::Resolved => Origin::Resolved,
+        }
+    }
+}
 
 /// A location where a unit has a version, an estimate or an announcement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct WriteRecord {
     pub(crate) location: LocationId,
     pub(crate) is_delta: bool,
+    /// The first of the unit's transactions that has written there.
+    pub(crate) by: Place,
 }
 
 /// Up to this many writes of the last incarnation are looked for one by one among the new ones.
@@ -38,13 +78,17 @@ pub(crate) enum Execution<O> {
 #[derive(Debug)]
 #[repr(align(64))] // neighbours belong to different workers; sharing a cache line would couple them
 pub(crate) struct Record<V: Value, O> {
-    reads: SmallVec<[ReadRecord; 4]>,
+    pub(crate) reads: SmallVec<[ReadRecord; 4]>,
     /// Rarely written keys that were read without a location.
-    rare_reads: SmallVec<[RareRead; 2]>,
+    pub(crate) rare_reads: SmallVec<[RareRead; 2]>,
     /// The values of the reads that were computed from deltas, in the order of the reads.
-    resolved: Vec<Option<V>>,
+    pub(crate) resolved: Vec<Option<V>>,
     pub(crate) writes: SmallVec<[WriteRecord; 4]>,
     pub(crate) execution: Execution<O>,
+    /// What its transactions have overwritten of each other.
+    pub(crate) overwritten: Vec<Overwritten<V>>,
+    /// What an execution has done that has not come to its end.
+    pub(crate) kept: Option<Box<Kept<V, O>>>,
     /// Everything below was committed before the execution began: it cannot turn out stale.
     pub(crate) on_final_values: bool,
     /// The unit had to wait for another one, or to run again.
@@ -61,6 +105,8 @@ impl<V: Value, O> Record<V, O> {
             resolved: Vec::new(),
             writes: SmallVec::new(),
             execution: Execution::None,
+            overwritten: Vec::new(),
+            kept: None,
             on_final_values: false,
             was_disturbed: false,
             took: Duration::ZERO,
@@ -74,6 +120,8 @@ impl<V: Value, O> Record<V, O> {
         self.resolved.clear();
         self.writes.clear();
         self.execution = Execution::None;
+        self.overwritten.clear();
+        self.kept = None;
         self.on_final_values = false;
         self.was_disturbed = false;
         self.took = Duration::ZERO;
@@ -100,8 +148,9 @@ impl<V: Value, O> Record<V, O> {
         let mut resolved = self.resolved.iter();
         let mut reads = self.reads.iter();
         reads.all(|read| {
-            let value = if read.origin == Origin::Resolved { resolved.next() } else { None };
-            memory.still_reads(read.location, unit, read.origin, value)
+            let origin = read.origin();
+            let value = if origin == Origin::Resolved { resolved.next() } else { None };
+            memory.still_reads(read.location, unit, origin, value)
         })
     }
 
@@ -126,12 +175,12 @@ impl<V: Value, O> Record<V, O> {
         let before = if self.writes.is_empty() { SmallVec::new() } else { std::mem::take(&mut self.writes) };
         let mut changed = false;
         if with_writes {
-            let changes =
-                overlay.accesses_mut().iter_mut().filter_map(|access| Some((access.location, access.unit.take()?)));
-            self.writes.extend(changes.map(|(location, change)| {
+            let accesses = overlay.accesses_mut().iter_mut();
+            self.writes.extend(accesses.filter_map(|access| {
+                let (location, change) = (access.location, access.unit.take()?);
                 let is_delta = matches!(change, Change::Add(_));
                 changed |= memory.write(location, unit, incarnation, change);
-                WriteRecord { location, is_delta }
+                Some(WriteRecord { location, is_delta, by: access.changed_by })
             }));
         }
         if before.len() > SCANNED {
@@ -150,8 +199,9 @@ impl<V: Value, O> Record<V, O> {
         changed
     }
 
-    /// Keeps what `overlay` has read from outside, for validation.
-    fn keep_reads(&mut self, overlay: &Overlay<V>) {
+    /// Keeps what `overlay` has read from outside, for validation, and what it has overwritten.
+    pub(crate) fn keep_reads(&mut self, overlay: &mut Overlay<V>) {
+        std::mem::swap(&mut self.overwritten, &mut overlay.overwritten);
         self.reads.clear();
         self.resolved.clear();
         self.rare_reads.clear();
@@ -159,7 +209,7 @@ impl<V: Value, O> Record<V, O> {
         self.reads.extend(overlay.accesses().iter().filter_map(|access| {
             let (origin, _) = access.outside.as_ref()?.origin();
             are_resolved |= origin == Origin::Resolved;
-            Some(ReadRecord { location: access.location, origin })
+            Some(ReadRecord::new(access.location, origin, access.read_by))
         }));
         if are_resolved {
             self.resolved.extend(overlay.accesses().iter().filter_map(|access| match &access.outside {

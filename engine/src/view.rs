@@ -1,12 +1,12 @@
 //! The view of a transaction that executes on the multi-version memory.
 
-use weft_mvmemory::{Change, LocationId, MvMemory, Origin, Read, Value};
+use weft_mvmemory::{Change, MvMemory, Origin, Read, Value};
 use weft_scheduler::Scheduler;
 use weft_storage::StateReader;
 
 use crate::canary::Canary;
 use crate::overlay::{Outside, Overlay};
-use crate::rare::{RareRead, WrittenKinds, still_unwritten};
+use crate::rare::{WrittenKinds, still_unwritten};
 use crate::vm::{AddError, Checkpoint, RareKind, StateView, Stop, StopReason, Vm};
 
 /// Calls on a view between two looks at whether the execution is still worth its while.
@@ -73,7 +73,7 @@ impl<M: Vm, R: StateReader<M::Key, M::Value>> MemoryView<'_, M, R> {
 
     /// Reads a key of a kind that nobody has written, see [`crate::rare`].
     fn read_unwritten(&mut self, key: &M::Key, kind: RareKind) -> Result<Option<M::Value>, Stop> {
-        self.overlay.read_rare(RareRead { hash: self.memory.hash(key), kind });
+        self.overlay.read_rare(self.memory.hash(key), kind);
         self.reader.read(key).map_err(|error| self.stop(StopReason::Storage(error)))
     }
 
@@ -103,11 +103,11 @@ impl<M: Vm, R: StateReader<M::Key, M::Value>> MemoryView<'_, M, R> {
         }
         let reason = match memory.read_or_load(access.location, self.position, |key| reader.read(key)) {
             Ok(Read::Value(value, Origin::Base)) => {
-                access.outside = Some(Outside::Base);
+                self.overlay.read_outside(at, Outside::Base);
                 return Ok(value);
             }
             Ok(Read::Value(value, origin)) => {
-                access.outside = Some(Outside::Value(value.clone(), origin));
+                self.overlay.read_outside(at, Outside::Value(value.clone(), origin));
                 return Ok(value);
             }
             Ok(Read::Estimate(on)) => StopReason::Estimate(on),
@@ -129,7 +129,7 @@ impl<M: Vm, R: StateReader<M::Key, M::Value>> MemoryView<'_, M, R> {
                 let outside = self.outside(at)?;
                 let value = self.apply(outside.as_ref(), &delta)?;
                 // From now on a value: whoever has read it depends on it anyway.
-                self.overlay.at(at).unit = Some(Change::Set(value.clone()));
+                self.overlay.settle_unit(at, value.clone());
                 Ok(value)
             }
         }
@@ -299,11 +299,4 @@ impl<M: Vm, R: StateReader<M::Key, M::Value>> StateView<M::Key, M::Value> for Me
     fn poll(&mut self) -> Result<(), Stop> {
         self.check()
     }
-}
-
-/// Where a unit has read and what: kept until the unit is committed.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ReadRecord {
-    pub(crate) location: LocationId,
-    pub(crate) origin: Origin,
 }

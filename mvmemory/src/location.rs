@@ -193,6 +193,12 @@ impl<K, V: Value> Location<K, V> {
         versions.insert(at, entry);
     }
 
+    /// What `unit` has written here.
+    pub(crate) fn change_of(&self, unit: u32) -> Option<Change<V>> {
+        let versions = self.versions.lock();
+        versions.find(unit).and_then(|at| versions.entries[at].change.clone())
+    }
+
     /// Turns what `unit` wrote here into an estimate: it is about to run again.
     pub(crate) fn mark_estimate(&self, unit: u32) {
         let mut versions = self.versions.lock();

@@ -126,6 +126,12 @@ impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K
         self.table.arena().get(location.0).announce(unit)
     }
 
+    /// What `unit` has written at `location`, be it an estimate by now: for the unit itself, that is to go on in its
+    /// middle. `None` where it has written nothing.
+    pub fn change_of(&self, location: LocationId, unit: u32) -> Option<Change<V>> {
+        self.table.arena().get(location.0).change_of(unit)
+    }
+
     /// Marks what `unit` wrote as an estimate: the unit is about to run again, and readers wait for it.
     pub fn mark_estimate(&self, location: LocationId, unit: u32) {
         self.table.arena().get(location.0).mark_estimate(unit);

@@ -94,6 +94,7 @@ struct Seen {
     different: u64,
     aborts: u64,
     suspensions: u64,
+    resumed_transactions: u64,
     frontier_executions: u64,
 }
 
@@ -114,6 +115,7 @@ fn check(case: &Case, sequential: &Engine<Machine>) -> Result<Seen, TestCaseErro
             seen.different += u64::from(last.replace(simulated.fingerprint) != Some(simulated.fingerprint));
             seen.aborts += output.metrics.aborts;
             seen.suspensions += output.metrics.suspensions;
+            seen.resumed_transactions += output.metrics.resumed_transactions;
             seen.frontier_executions += output.metrics.frontier_executions;
             (output.outcomes, output.changes, output.end, output.gas_used)
         });
@@ -136,6 +138,7 @@ fn every_simulated_schedule_gives_the_sequential_result() {
         sum.different += seen.different;
         sum.aborts += seen.aborts;
         sum.suspensions += seen.suspensions;
+        sum.resumed_transactions += seen.resumed_transactions;
         sum.frontier_executions += seen.frontier_executions;
         total.set(sum);
         Ok(())
@@ -147,6 +150,7 @@ fn every_simulated_schedule_gives_the_sequential_result() {
         assert!(total.different > total.schedules / 2, "{total:?}");
         assert!(total.aborts > total.schedules, "{total:?}");
         assert!(total.suspensions > total.schedules, "{total:?}");
+        assert!(total.resumed_transactions > total.schedules / 4, "{total:?}");
         assert!(total.frontier_executions > 0, "{total:?}");
     }
 }

@@ -124,6 +124,7 @@ where
                 self.go_on_with(instead, worker, now)
             }
             ControlFlow::Continue(executed) => {
+                let rest = self.without_resumed(rest, &executed);
                 self.spent[On::Executing as usize] += rest;
                 self.workers[worker].step = Step::Publish(executed);
                 Next::At(now + rest)
@@ -131,6 +132,12 @@ where
         };
         self.touched = touched;
         next
+    }
+
+    /// What is left of an execution of which `rest` was left: what it took up from an earlier one does not take time.
+    fn without_resumed(&self, rest: u64, executed: &Executed<V::Output>) -> u64 {
+        let (resumed, whole) = (executed.resumed as u64, self.took[executed.unit() as usize]);
+        rest.saturating_sub(whole * resumed / self.block.range(executed.unit()).len().max(1) as u64)
     }
 
     /// Versions of these locations are written; gives the list back, empty.

@@ -202,3 +202,15 @@ fn an_empty_block_takes_no_time() {
     let simulated = simulate(free(4), &[], false);
     assert_eq!((simulated.makespan(), simulated.output.outcomes.len()), (Duration::ZERO, 0));
 }
+
+/// Units of four. The last transaction of the second one reads what the first one writes, at the same time.
+#[test]
+fn a_unit_runs_again_from_its_first_stale_transaction() {
+    let mut block = independent(8);
+    block[7].0 = block[0].1;
+    let simulated = simulate(Simulation { unit_length: 4, ..free(2) }, &block, false);
+    let metrics = &simulated.output.metrics;
+    assert_eq!((metrics.units, metrics.executions, metrics.aborts, metrics.resumed_transactions), (2, 3, 1, 3));
+    assert_eq!(simulated.busy.executing, TIME * 9);
+    assert_eq!(simulated.makespan(), TIME * 5);
+}
