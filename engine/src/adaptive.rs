@@ -45,6 +45,11 @@ const LONGEST_UNITS: u32 = 8;
 /// But no longer than so many times its shortest time.
 const LONGEST_WINDOW: u32 = 8;
 
+/// To go on sequentially, what has been executed in parallel must be taken over: that costs about one part in so many of the
+/// work that it was. A stretch that was worth it until now goes on until it has lost as much, as far as it had gained that:
+/// it is given up too late by no more than giving it up would have cost, and where too little is left to lose, not at all.
+const SWITCH: u32 = 4;
+
 /// Watches whether executing in parallel is worth it.
 #[derive(Debug)]
 pub(crate) struct Watch {
@@ -64,8 +69,15 @@ pub(crate) struct Watch {
     longest: Duration,
     /// Reads that nobody had to wait for: a sequential execution would have.
     prefetched: Arc<ReadTime>,
-    /// At least one window was worth it.
+    /// The last window was worth it.
     has_proved: bool,
+    /// The work of all windows up to the last one that was worth it.
+    proved: Duration,
+    /// The work of the windows since then, and what was missing in them.
+    unproved: Duration,
+    lost: Duration,
+    /// What all windows up to the last one that was worth it had more than was demanded.
+    gained: Duration,
 }
 
 impl Watch {
@@ -83,6 +95,10 @@ impl Watch {
             longest: Duration::ZERO,
             prefetched: Arc::default(),
             has_proved: false,
+            proved: Duration::ZERO,
+            unproved: Duration::ZERO,
+            lost: Duration::ZERO,
+            gained: Duration::ZERO,
         }
     }
 
@@ -91,9 +107,14 @@ impl Watch {
         Arc::clone(&self.prefetched)
     }
 
-    /// Whether it has been worth it, for a whole window at least.
+    /// Whether it was worth it in its last whole window.
     pub(crate) fn has_proved(&self) -> bool {
         self.has_proved
+    }
+
+    /// Whether it was worth it for a whole window at least.
+    pub(crate) fn has_ever_proved(&self) -> bool {
+        !self.proved.is_zero()
     }
 
     /// A unit is committed whose execution took so long. False if it is time to give up.
@@ -112,9 +133,22 @@ impl Watch {
             return true;
         }
         let useful = self.useful + self.prefetched.take();
-        self.has_proved = useful * 100 >= passed * self.worthwhile_percent;
         self.begin_window();
-        self.has_proved
+        self.judge(useful, passed)
+    }
+
+    /// The verdict on a window: so much useful work in so much time.
+    fn judge(&mut self, useful: Duration, passed: Duration) -> bool {
+        let demanded = passed * self.worthwhile_percent / 100;
+        self.has_proved = useful >= demanded;
+        self.unproved += useful;
+        if self.has_proved {
+            self.proved += std::mem::take(&mut self.unproved);
+            self.gained = self.gained.saturating_sub(std::mem::take(&mut self.lost)) + (useful - demanded);
+        } else {
+            self.lost += demanded - useful;
+        }
+        self.has_proved || self.lost <= self.gained.min(self.proved / SWITCH)
     }
 
     /// Forgets what it has seen since its last verdict.
@@ -239,6 +273,9 @@ where
             (progress, changes) = parallel.finish(stretch, &layered)?;
             break;
         }
+        if stretch.has_ever_proved() {
+            trials.succeeded();
+        }
         trials.failed(trial);
         next += stretch.transactions();
         let mut taken_over;
@@ -291,6 +328,7 @@ mod tests {
         let mut idle = watch(125);
         let verdicts = [(); 7].map(|()| idle.is_worth_it(Duration::ZERO));
         assert_eq!(verdicts, [true, true, false, true, true, false, true]);
+        assert!(busy.has_ever_proved() && !idle.has_ever_proved());
         assert!(busy.has_proved() && !idle.has_proved());
         let mut indifferent = watch(0);
         assert!((0..9).all(|_| indifferent.is_worth_it(Duration::ZERO)));
@@ -303,7 +341,27 @@ mod tests {
             watch.prefetched().add(MILLISECOND * 3_600_000);
             assert!([(); 3].iter().all(|()| watch.is_worth_it(Duration::ZERO)));
         }
-        assert_eq!([(); 3].map(|()| watch.is_worth_it(Duration::ZERO)), [true, true, false], "once");
+        assert!(watch.has_proved());
+        assert!([(); 3].iter().all(|()| watch.is_worth_it(Duration::ZERO)), "little is lost");
+        assert!(!watch.has_proved(), "once");
+    }
+
+    /// Work that was worth it costs a quarter of it to take over.
+    #[test]
+    fn what_was_worth_it_may_lose_what_giving_up_would_cost() {
+        let mut watch = watch(100);
+        assert!(watch.judge(MILLISECOND * 40, MILLISECOND * 20));
+        assert!(watch.judge(MILLISECOND * 4, MILLISECOND * 10), "6 of 10 lost");
+        assert!(watch.judge(MILLISECOND * 6, MILLISECOND * 10), "10 of 10");
+        assert!(!watch.judge(MILLISECOND * 99, MILLISECOND * 100) && watch.has_ever_proved() && !watch.has_proved());
+        assert!(watch.judge(MILLISECOND * 40, MILLISECOND * 10), "what was lost is made up for");
+        assert!(watch.judge(MILLISECOND, MILLISECOND * 40), "all 39 that were gained");
+        assert!(!watch.judge(MILLISECOND, MILLISECOND * 10));
+        let mut hopeless = self::watch(100);
+        assert!(!hopeless.judge(MILLISECOND * 99, MILLISECOND * 100), "there is nothing to take over");
+        let mut wavering = self::watch(100);
+        assert!(wavering.judge(MILLISECOND * 101, MILLISECOND * 100));
+        assert!(!wavering.judge(MILLISECOND * 98, MILLISECOND * 100), "it had gained only one");
     }
 
     #[test]
