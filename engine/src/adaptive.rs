@@ -45,8 +45,8 @@ const LONGEST_UNITS: u32 = 8;
 /// But no longer than so many times its shortest time.
 const LONGEST_WINDOW: u32 = 8;
 
-/// To go on sequentially, what has been executed in parallel must be taken over: that costs about one part in so many of the
-/// work that it was. A stretch that was worth it until now goes on until it has lost as much, as far as it had gained that:
+/// To go on sequentially, what has been executed in parallel must be taken over: that is reckoned (not measured) to cost one
+/// part in so many of the work that it was. A stretch that was worth it until now goes on until it has lost as much, as far as it had gained that:
 /// it is given up too late by no more than giving it up would have cost, and where too little is left to lose, not at all.
 const SWITCH: u32 = 4;
 
