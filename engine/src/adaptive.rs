@@ -45,9 +45,10 @@ const LONGEST_UNITS: u32 = 8;
 /// But no longer than so many times its shortest time.
 const LONGEST_WINDOW: u32 = 8;
 
-/// To go on sequentially, what has been executed in parallel must be taken over: that is reckoned (not measured) to cost one
-/// part in so many of the work that it was. A stretch that was worth it until now goes on until it has lost as much, as far as it had gained that:
-/// it is given up too late by no more than giving it up would have cost, and where too little is left to lose, not at all.
+/// To go on sequentially, what has been executed in parallel must be taken over: that is reckoned (not measured) to cost
+/// one part in so many of the work that it was. A stretch that was worth it until now goes on until it has lost as much,
+/// as far as it had gained that: it is given up too late by no more than giving it up would have cost, and where too
+/// little is left to lose, not at all.
 const SWITCH: u32 = 4;
 
 /// Watches whether executing in parallel is worth it.
@@ -346,7 +347,7 @@ mod tests {
         assert!(!watch.has_proved(), "once");
     }
 
-    /// Work that was worth it costs a quarter of it to take over.
+    /// A quarter of the work, and no more than was gained.
     #[test]
     fn what_was_worth_it_may_lose_what_giving_up_would_cost() {
         let mut watch = watch(100);

@@ -5,7 +5,7 @@ use weft_mvmemory::{Change, LocationId, MvMemory, OutOfBounds, Read, Reserve, Va
 
 use crate::admission::Admission;
 use crate::config::BlockPolicy;
-use crate::overlay::{Outside, Overlay};
+use crate::overlay::{Outside, Overlay, Place};
 use crate::rare::{Kinds, WrittenKinds};
 use crate::record::{Execution, Record};
 use crate::vm::{Outcome, RareKind, StateView, Stop, Verdict, Vm};
@@ -288,4 +288,19 @@ fn what_has_come_to_no_outcome_begins_anew() {
     stage.record.execution = Execution::AtFrontier;
     assert_eq!(stage.resume(), 0);
     assert_eq!((stage.changes(), stage.reads()), (vec![], vec![]));
+}
+
+/// Places end before such a unit does: what is stale beyond the last place is stale from there on.
+#[test]
+fn a_unit_may_be_longer_than_its_places_can_say() {
+    let last = usize::from(Place::MAX);
+    let mut stage = Stage::new();
+    for i in 0..last + 3 {
+        stage.transaction(|stage| stage.set(11, i as i64));
+    }
+    stage.transaction(|stage| stage.read(1));
+    stage.publish();
+    stage.below(2, 1, set(9));
+    assert_eq!(stage.resume(), last);
+    assert_eq!(stage.changes(), [(11, set(last as i64 - 1))]);
 }
