@@ -70,8 +70,6 @@ pub(crate) struct Watch {
     longest: Duration,
     /// Reads that nobody had to wait for: a sequential execution would have.
     prefetched: Arc<ReadTime>,
-    /// The last window was worth it.
-    has_proved: bool,
     /// The work of all windows up to the last one that was worth it.
     proved: Duration,
     /// The work of the windows since then, and what was missing in them.
@@ -95,7 +93,6 @@ impl Watch {
             useful: Duration::ZERO,
             longest: Duration::ZERO,
             prefetched: Arc::default(),
-            has_proved: false,
             proved: Duration::ZERO,
             unproved: Duration::ZERO,
             lost: Duration::ZERO,
@@ -108,14 +105,9 @@ impl Watch {
         Arc::clone(&self.prefetched)
     }
 
-    /// Whether it was worth it in its last whole window.
-    pub(crate) fn has_proved(&self) -> bool {
-        self.has_proved
-    }
-
-    /// Whether it was worth it for a whole window at least.
-    pub(crate) fn has_ever_proved(&self) -> bool {
-        !self.proved.is_zero()
+    /// Whether it was worth it, all windows together.
+    pub(crate) fn has_gained(&self) -> bool {
+        self.gained > self.lost
     }
 
     /// A unit is committed whose execution took so long. False if it is time to give up.
@@ -141,15 +133,14 @@ impl Watch {
     /// The verdict on a window: so much useful work in so much time.
     fn judge(&mut self, useful: Duration, passed: Duration) -> bool {
         let demanded = passed * self.worthwhile_percent / 100;
-        self.has_proved = useful >= demanded;
         self.unproved += useful;
-        if self.has_proved {
+        if useful >= demanded {
             self.proved += std::mem::take(&mut self.unproved);
             self.gained = self.gained.saturating_sub(std::mem::take(&mut self.lost)) + (useful - demanded);
-        } else {
-            self.lost += demanded - useful;
+            return true;
         }
-        self.has_proved || self.lost <= self.gained.min(self.proved / SWITCH)
+        self.lost += demanded - useful;
+        self.lost <= self.gained.min(self.proved / SWITCH)
     }
 
     /// Forgets what it has seen since its last verdict.
@@ -268,13 +259,13 @@ where
         let stretch = parallel.run(&rest, progress, Some(Watch::new(config, rest.units())))?;
         metrics.absorb(stretch.metrics());
         if !stretch.has_given_up() {
-            if stretch.has_proved() {
+            if stretch.has_gained() {
                 trials.succeeded();
             }
             (progress, changes) = parallel.finish(stretch, &layered)?;
             break;
         }
-        if stretch.has_ever_proved() {
+        if stretch.has_gained() {
             trials.succeeded();
         }
         trials.failed(trial);
@@ -329,8 +320,7 @@ mod tests {
         let mut idle = watch(125);
         let verdicts = [(); 7].map(|()| idle.is_worth_it(Duration::ZERO));
         assert_eq!(verdicts, [true, true, false, true, true, false, true]);
-        assert!(busy.has_ever_proved() && !idle.has_ever_proved());
-        assert!(busy.has_proved() && !idle.has_proved());
+        assert!(busy.has_gained() && !idle.has_gained());
         let mut indifferent = watch(0);
         assert!((0..9).all(|_| indifferent.is_worth_it(Duration::ZERO)));
     }
@@ -342,9 +332,9 @@ mod tests {
             watch.prefetched().add(MILLISECOND * 3_600_000);
             assert!([(); 3].iter().all(|()| watch.is_worth_it(Duration::ZERO)));
         }
-        assert!(watch.has_proved());
+        assert!(watch.lost.is_zero());
         assert!([(); 3].iter().all(|()| watch.is_worth_it(Duration::ZERO)), "little is lost");
-        assert!(!watch.has_proved(), "once");
+        assert!(!watch.lost.is_zero(), "once");
     }
 
     /// A quarter of the work, and no more than was gained.
@@ -354,7 +344,7 @@ mod tests {
         assert!(watch.judge(MILLISECOND * 40, MILLISECOND * 20));
         assert!(watch.judge(MILLISECOND * 4, MILLISECOND * 10), "6 of 10 lost");
         assert!(watch.judge(MILLISECOND * 6, MILLISECOND * 10), "10 of 10");
-        assert!(!watch.judge(MILLISECOND * 99, MILLISECOND * 100) && watch.has_ever_proved() && !watch.has_proved());
+        assert!(!watch.judge(MILLISECOND * 99, MILLISECOND * 100) && watch.has_gained());
         assert!(watch.judge(MILLISECOND * 40, MILLISECOND * 10), "what was lost is made up for");
         assert!(watch.judge(MILLISECOND, MILLISECOND * 40), "all 39 that were gained");
         assert!(!watch.judge(MILLISECOND, MILLISECOND * 10));
@@ -363,6 +353,7 @@ mod tests {
         let mut wavering = self::watch(100);
         assert!(wavering.judge(MILLISECOND * 101, MILLISECOND * 100));
         assert!(!wavering.judge(MILLISECOND * 98, MILLISECOND * 100), "it had gained only one");
+        assert!(!wavering.has_gained());
     }
 
     #[test]
@@ -379,7 +370,7 @@ mod tests {
             let mut watch = Watch::new(&config, 1000);
             watch.longest_wait = MILLISECOND * 3_600_000 * longest_wait;
             units.iter().for_each(|hours| assert!(watch.is_worth_it(MILLISECOND * 3_600_000 * *hours)));
-            watch.has_proved()
+            watch.has_gained()
         };
         assert!(!is_judged(1, &[1, 1, 10, 1, 1, 1]) && is_judged(1, &[2; 8]));
         assert!(is_judged(0, &[1, 1, 10]), "a window has to end some time");

@@ -48,14 +48,9 @@ impl<V: Vm, F> ParallelStretch<V, F> {
         self.commit.has_given_up
     }
 
-    /// Whether it was worth it in the end, as far as its watch can tell.
-    pub(crate) fn has_proved(&self) -> bool {
-        self.commit.watch.as_ref().is_some_and(Watch::has_proved)
-    }
-
-    /// Whether its watch has found it worth it at any time.
-    pub(crate) fn has_ever_proved(&self) -> bool {
-        self.commit.watch.as_ref().is_some_and(Watch::has_ever_proved)
+    /// Whether it was worth it, as far as its watch can tell.
+    pub(crate) fn has_gained(&self) -> bool {
+        self.commit.watch.as_ref().is_some_and(Watch::has_gained)
     }
 
     /// How many transactions it has committed.
