@@ -76,6 +76,17 @@ fn with_seven() -> (Memory, LocationId) {
 }
 
 #[test]
+fn another_key_with_some_bits_of_the_hash_in_common_is_another_key() {
+    let memory = MvMemory::<u64, Number>::new();
+    for key in 0..1000 {
+        memory.write(memory.intern(&key), 3, 0, Change::Set(None));
+    }
+    let is_found = |key: &u64| memory.has_below(memory.hash(key), 5);
+    assert_eq!((0..1000).filter(is_found).count(), 1000);
+    assert_eq!((1000..100_000).filter(is_found).count(), 0, "who has read such a key would run again for nothing");
+}
+
+#[test]
 fn a_unit_reads_the_highest_version_below_it() {
     let base = Read::Value(Some(Number(7)), Origin::Base);
     let value = |number, origin| Read::Value(Some(Number(number)), origin);

@@ -156,7 +156,13 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
                 if word == 0 {
                     return false; // here the next key with this hash will be inserted
                 }
-                if level.number(word, hash).is_some_and(|id| holds(self.arena.get(id))) {
+                // A slot has room for a few bits of the hash only. Whoever takes another key for this one executes a
+                // transaction again for nothing, so the rest is compared as well, where it matters.
+                let is_found = |id| {
+                    let location = self.arena.get(id);
+                    holds(location) && self.hash(location.key()) == hash
+                };
+                if level.number(word, hash).is_some_and(is_found) {
                     return true;
                 }
             }
