@@ -1,15 +1,17 @@
 //! Runs one side of an Ethereum block again and again, for a profiler:
-//! `perf record target/release/examples/evm_profile WORKLOAD lean|weft|auto THREADS UNIT_LENGTH ROUNDS`; a unit length
-//! of 0 is what suits the block.
+//! `perf record target/release/examples/evm_profile BLOCK lean|weft|auto THREADS UNIT_LENGTH ROUNDS`; the block is the
+//! name of a workload, or the folder of a block file of which the first is taken; a unit length of 0 is what suits it.
 
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
 use std::error::Error;
+use std::path::Path;
 use std::time::Instant;
 
 use clap::ValueEnum as _;
+use revm::database_interface::DatabaseRef;
 use weft_benches::allocator::{self, Allocator};
-use weft_benches::ethereum::Workload;
+use weft_benches::ethereum::{Block, Workload, mainnet};
 use weft_engine::{Config, Mode};
 use weft_evm::{ParallelEvm, sequential};
 use weft_node::compare::median;
@@ -19,25 +21,39 @@ static ALLOCATOR: Allocator = allocator::ALLOCATOR;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [workload, side, threads, unit_length, rounds] = &arguments[..] else {
-        return Err("usage: evm_profile WORKLOAD lean|weft|auto THREADS UNIT_LENGTH ROUNDS".into());
+    let [block, side, threads, unit_length, rounds] = &arguments[..] else {
+        return Err("usage: evm_profile BLOCK lean|weft|auto THREADS UNIT_LENGTH ROUNDS".into());
     };
-    let workload = Workload::from_str(workload, true)?;
-    let block = workload.block(workload.field_size(), 1)?;
     let mode = if side == "auto" { Mode::Auto } else { Mode::Optimistic };
     let config = Config { mode, max_parallel_threads: threads.parse()?, ..Config::default() };
     let evm = match unit_length.parse()? {
         0 => ParallelEvm::new(config),
         unit_length => ParallelEvm::with_fixed_units(Config { unit_length, ..config }),
     };
+    let evm = (side != "lean").then_some(evm);
+    let rounds = rounds.parse()?;
+    let folder = Path::new(block);
+    if folder.is_dir() {
+        let files = mainnet::files(folder, 1)?.into_iter().next().ok_or("no block file")?;
+        return run(&mainnet::read(&files)?.ok_or("no block")?, evm.as_ref(), rounds);
+    }
+    let workload = Workload::from_str(block, true)?;
+    run(&workload.block(workload.field_size(), 1)?, evm.as_ref(), rounds)
+}
+
+/// Plain revm where there is no `evm`.
+fn run<DB: DatabaseRef<Error: Error + 'static> + Sync>(
+    block: &Block<DB>,
+    evm: Option<&ParallelEvm>,
+    rounds: usize,
+) -> Result<(), Box<dyn Error>> {
     let mut micros = Vec::new();
-    for _ in 0..rounds.parse()? {
+    for _ in 0..rounds {
         let transactions = block.transactions.clone();
         let begun = Instant::now();
-        if side == "lean" {
-            sequential::execute(&block.env, &block.database, transactions)?;
-        } else {
-            evm.execute(&block.env, &block.database, &block.transactions)?;
+        match evm {
+            None => drop(sequential::execute(&block.env, &block.database, transactions)?),
+            Some(evm) => drop(evm.execute(&block.env, &block.database, &block.transactions)?),
         }
         micros.push(begun.elapsed().as_secs_f64() * 1e6 / block.transactions.len() as f64);
     }
