@@ -558,7 +558,7 @@ where
                 transactions: self.range(unit).len(),
                 took: record.took,
                 was_disturbed: record.was_disturbed,
-                ahead: self.scheduler.begun().saturating_sub(unit + 1),
+                ahead: self.scheduler.reach().saturating_sub(unit + 1),
             };
             if let Some(length) = sizing.committed(committed) {
                 commit.next_length = Some(length);
@@ -568,9 +568,14 @@ where
                 return Ok(ControlFlow::Break(()));
             }
         }
-        if commit.watch.as_mut().is_some_and(|watch| !watch.is_worth_it(record.took)) {
-            commit.has_given_up = true;
-            return Ok(ControlFlow::Break(()));
+        if let Some(watch) = &mut commit.watch {
+            if self.scheduler.is_executing_ahead() {
+                // What that worker does shows only when its unit is committed: until it is back, nothing is judged.
+                watch.begin_window();
+            } else if !watch.is_worth_it(record.took) {
+                commit.has_given_up = true;
+                return Ok(ControlFlow::Break(()));
+            }
         }
         Ok(ControlFlow::Continue(()))
     }

@@ -83,6 +83,7 @@ mod config;
 mod engine;
 mod error;
 mod fallback;
+mod head_start;
 mod metrics;
 mod overlay;
 mod parallel;

@@ -15,6 +15,7 @@ use crate::changes::{self, Changes};
 use crate::config::Config;
 use crate::error::BlockError;
 use crate::fallback::TakenOver;
+use crate::head_start::head_start;
 use crate::metrics::{Counts, Metrics};
 use crate::overlay::Overlay;
 use crate::prefetch::{Prefetch, ReadTime};
@@ -118,6 +119,7 @@ impl<V: Vm> ParallelPath<V> {
             let units = units.ok_or(BlockError::TooLong { transactions: rest.transactions.len() })?;
             units_begun = first_position + units;
             scratch.begin_stretch(units, workers);
+            scratch.scheduler.give_head_start(head_start(&rest, workers));
             let run = BlockRun {
                 vm: rest.vm,
                 reader: rest.reader,

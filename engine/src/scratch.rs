@@ -68,9 +68,8 @@ impl<V: Vm> Scratch<V> {
     /// another one over nearly as many units.
     pub(crate) fn begin_stretch(&mut self, units: u32, workers: usize) {
         // Nobody but who was given a unit to execute writes its record, and whoever commits it after that.
-        let used = self.scheduler.begun() as usize;
-        for record in &mut self.records[..used] {
-            record.get_mut().clear();
+        for unit in self.scheduler.touched() {
+            self.records[unit as usize].get_mut().clear();
         }
         self.scheduler.reset(units);
         self.scheduler.limit_run_ahead(workers);
@@ -88,8 +87,7 @@ impl<V: Vm> Scratch<V> {
     /// A stretch has ended after `committed` units: takes back what later ones have left in the memory, whose first has
     /// the number `first_position` there.
     pub(crate) fn forget_uncommitted(&mut self, committed: u32, first_position: u32) {
-        let begun = if Canary::KeepUncommitted.sings() { committed } else { self.scheduler.begun() };
-        for unit in committed..begun {
+        for unit in self.scheduler.touched().filter(|unit| *unit >= committed && !Canary::KeepUncommitted.sings()) {
             for write in &self.records[unit as usize].get_mut().writes {
                 self.memory.remove(write.location, first_position + unit);
             }

@@ -211,6 +211,15 @@ pub trait Vm: Sync {
         let _ = (transaction, declare);
     }
 
+    /// How long the transaction may take, in whatever unit: it is only compared with the others of the block. 0 where
+    /// nothing is known. A hint: a transaction that may take a large part of a block's time is begun before its turn, so
+    /// that the block does not end with one worker executing it and all others waiting. If what it reads is changed by
+    /// those before it, it has to run again.
+    fn weight(&self, transaction: &Self::Transaction) -> u64 {
+        let _ = transaction;
+        0
+    }
+
     /// The kind of `key`, if hardly any block writes keys of that kind. As long as a block has not, transactions read
     /// them straight from storage, each time, without any bookkeeping for the key: the reader should be quick for those
     /// that are read often. A hint: keys of such a kind may be written, and what has read them runs again.

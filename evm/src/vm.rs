@@ -125,6 +125,12 @@ impl Vm for EvmVm {
         }
     }
 
+    /// The gas limit: all that shows of a transaction's length before it is executed. Many limits are far too high, but
+    /// no long transaction has a low one.
+    fn weight(&self, transaction: &TxEnv) -> u64 {
+        transaction.gas_limit
+    }
+
     fn footprint(&self, transaction: &TxEnv, declare: &mut dyn FnMut(StateKey, Touch)) {
         declare(StateKey::Holdings(transaction.caller), Touch::Write);
         if let TxKind::Call(to) = transaction.kind

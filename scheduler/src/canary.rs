@@ -20,6 +20,8 @@ pub(crate) enum Canary {
     SleepWithoutLook,
     /// The window can become smaller than a unit: then not even the one at the frontier is let in.
     ClosedWindow,
+    /// Nobody remembers that units with a head start were begun: what is left of them meets the next block.
+    ForgetHeadStart,
 }
 
 impl Canary {

@@ -35,6 +35,7 @@
 mod ahead;
 mod canary;
 mod dependents;
+mod head_start;
 mod idle;
 mod pool;
 mod scheduler;

@@ -482,6 +482,24 @@ fn loom_window_of_one_unit() {
     });
 }
 
+/// Two workers and a unit with a head start, which both the list and the counter offer: it is executed by one of them,
+/// too early or not, and commits with what it should have read. At most two preemptions.
+#[test]
+fn loom_head_start_against_turn() {
+    model(Some(2), || {
+        let mut toy = Toy::new(2, 1);
+        toy.scheduler.give_head_start(vec![1]);
+        let toy = Arc::new(toy);
+        let other = {
+            let toy = Arc::clone(&toy);
+            thread::spawn(move || toy.work())
+        };
+        toy.work();
+        other.join().unwrap();
+        toy.assert_done();
+    });
+}
+
 /// Two sleepers and one offer: one of them takes it and halts, and both leave.
 #[test]
 fn loom_two_parked_against_offer_and_halt() {

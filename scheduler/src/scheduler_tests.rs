@@ -343,19 +343,19 @@ fn after_an_abort_nobody_runs_far_ahead() {
     let first = execute(&scheduler, 0).expect("the lowest unit");
     let abort = scheduler.abort(first).expect("nobody else has settled it");
     let again = scheduler.finish_abort(abort);
-    for unit in 1..15 {
+    for unit in 1..62 {
         let validation = execute(&scheduler, unit).expect("all below has executed");
         assert!(scheduler.confirm(validation));
     }
-    assert!(!scheduler.has_work(), "8 units for each worker, less the abort's share");
+    assert!(!scheduler.has_work(), "64 units, less the abort's share");
     assert_eq!(scheduler.next_task(), None);
-    assert!(!scheduler.call_for_help(14), "what is beyond the window is above all that was begun");
+    assert!(!scheduler.call_for_help(61), "what is beyond the window is above all that was begun");
 
     let validation = scheduler.finish_execution(again, false).validation.expect("validated at once");
     assert!(scheduler.confirm(validation));
-    assert_eq!(committed(&scheduler).len(), 15);
+    assert_eq!(committed(&scheduler).len(), 62);
     assert!(scheduler.has_work());
-    for unit in 15..30 {
+    for unit in 62..100 {
         assert_eq!(next_execution(&scheduler, unit).unit(), unit);
     }
     // The next block knows nothing of it.
@@ -510,6 +510,107 @@ fn nothing_is_left_of_a_block_that_ended_early_after_a_reset() {
         assert!(scheduler.confirm(hand_off.validation.expect("all below has executed")));
     }
     assert_eq!(committed(&scheduler), (0..300).collect::<Vec<_>>());
+}
+
+// --- Head start ------------------------------------------------------------------------------------------------------
+
+/// Units with a head start are begun first, then the others in order; validation and the frontier go in order.
+#[test]
+fn units_with_a_head_start_are_begun_first() {
+    let mut scheduler = Scheduler::new(5);
+    scheduler.give_head_start(vec![3, 1]);
+    assert_eq!((scheduler.begun(), scheduler.reach(), scheduler.is_executing_ahead()), (0, 0, false));
+    let third = next_execution(&scheduler, 3);
+    assert_eq!((scheduler.begun(), scheduler.reach(), scheduler.is_executing_ahead()), (0, 4, true));
+    assert_eq!(execute(&scheduler, 1), None, "unit 0 has not executed");
+    let hand_off = scheduler.finish_execution(third, true);
+    assert_eq!((hand_off.validation, hand_off.execution), (None, None));
+    assert!(!scheduler.is_executing_ahead());
+    let of_0 = execute(&scheduler, 0).expect("the lowest unit");
+    // What is below the prefix now is validated before more is begun.
+    let of_1 = next_validation(&scheduler, 1);
+    let second = next_execution(&scheduler, 2);
+    assert_eq!((scheduler.begun(), scheduler.reach()), (3, 4));
+    let last = next_execution(&scheduler, 4);
+    assert_eq!(scheduler.next_task(), None, "unit 3 has been begun, and waits for unit 2");
+    let of_2 = scheduler.finish_execution(second, true).validation.expect("all below has executed");
+    let of_3 = next_validation(&scheduler, 3);
+    for validation in [of_3, of_2, of_1, of_0] {
+        assert!(scheduler.confirm(validation));
+    }
+    let of_4 = scheduler.finish_execution(last, true).validation.expect("all below has executed");
+    assert!(scheduler.confirm(of_4));
+    assert_eq!(committed(&scheduler), [0, 1, 2, 3, 4]);
+    assert_eq!(scheduler.touched().collect::<Vec<_>>(), [0, 1, 2, 3, 4], "each of them once");
+}
+
+/// What a unit with a head start has read is compared when all below has executed, and it runs again where that differs.
+#[test]
+fn a_unit_with_a_head_start_runs_again_like_any_other() {
+    let mut scheduler = Scheduler::new(3);
+    scheduler.give_head_start(vec![2]);
+    assert_eq!(execute(&scheduler, 2), None);
+    let of_0 = execute(&scheduler, 0).expect("the lowest unit");
+    let of_1 = execute(&scheduler, 1).expect("all below has executed");
+    let of_2 = next_validation(&scheduler, 2);
+    let again = scheduler.finish_abort(scheduler.abort(of_2).expect("nobody else has settled it"));
+    assert!(scheduler.is_executing_ahead(), "it is being executed, though not for the first time");
+    let of_2 = scheduler.finish_execution(again, true).validation.expect("its own");
+    for validation in [of_0, of_1, of_2] {
+        assert!(scheduler.confirm(validation));
+    }
+    assert_eq!(committed(&scheduler), [0, 1, 2]);
+}
+
+/// A worker that finds nothing but a unit with a head start does not sleep; and a long execution of one sees that units
+/// below it wait for somebody.
+#[test]
+fn a_head_start_is_work() {
+    let mut scheduler = Scheduler::new(9);
+    scheduler.set_window(Window::of_units(1, 2));
+    scheduler.give_head_start(vec![7, 8]);
+    let _looping = next_execution(&scheduler, 7);
+    assert!(scheduler.call_for_help(7), "nobody has begun unit 0");
+    let _other = next_execution(&scheduler, 8);
+    let _first = next_execution(&scheduler, 0);
+    assert!(!scheduler.call_for_help(7), "unit 0 is in good hands, and unit 1 beyond the window");
+    assert!(!scheduler.has_work());
+
+    scheduler.reset(9);
+    scheduler.set_window(Window::of_units(1, 2));
+    let _first = next_execution(&scheduler, 0);
+    assert!(!scheduler.has_work(), "the next block knows nothing of it");
+    scheduler.give_head_start(vec![4]);
+    assert!(scheduler.has_work());
+    let _ahead = next_execution(&scheduler, 4);
+    assert!(!scheduler.has_work());
+}
+
+/// Of a block that ended before all of its units were begun, also those are forgotten that had a head start.
+#[test]
+fn nothing_is_left_of_a_head_start_after_a_reset() {
+    let mut scheduler = Scheduler::new(50);
+    scheduler.give_head_start(vec![40, 2, 41, 42]);
+    for unit in [40, 2, 41] {
+        let _begun = next_execution(&scheduler, unit);
+    }
+    assert_eq!(scheduler.suspend(next_execution(&scheduler, 42), 41), None);
+    scheduler.halt();
+    scheduler.reset(50);
+    for unit in 0..50 {
+        let execution = next_execution(&scheduler, unit);
+        assert_eq!(execution.incarnation(), 0);
+        let hand_off = scheduler.finish_execution(execution, true);
+        assert_eq!(hand_off.execution, None, "nobody waits");
+        assert!(scheduler.confirm(hand_off.validation.expect("all below has executed")));
+    }
+    assert_eq!(committed(&scheduler), (0..50).collect::<Vec<_>>());
+}
+
+#[test]
+#[should_panic(expected = "no unit of the block")]
+fn only_a_unit_of_the_block_can_have_a_head_start() {
+    Scheduler::new(3).give_head_start(vec![3]);
 }
 
 // --- Sleeping --------------------------------------------------------------------------------------------------------

@@ -18,10 +18,12 @@ use crate::sync::{AtomicU32, Ordering};
 const UNIT: u32 = 1 << 8;
 /// The size of no window: everything is let in.
 const UNLIMITED: u32 = u32::MAX;
-/// So many units for each worker the window has after the first abort.
+/// So many units for each worker the window has after the first abort,
 const FIRST_PER_WORKER: u32 = 8;
-/// A window that has grown beyond so many units for each worker goes away.
-const WIDEST_PER_WORKER: u32 = 16;
+/// but no fewer than these: few workers, too, need enough to do while a unit at the frontier takes as long as many.
+const FIRST_AT_LEAST: u32 = 64;
+/// A window that has grown beyond so many times that goes away.
+const WIDEST: u32 = 2;
 /// An abort takes this part of the window away.
 const SHRINK: u32 = 32;
 /// A commit adds this part of the window: it grows unless there are two aborts for three commits. Less, and workers are
@@ -41,7 +43,7 @@ impl Window {
     /// A window for so many workers, unlimited until the first abort; without workers, for ever.
     pub(crate) fn new(workers: usize) -> Self {
         // More workers than that make no difference to a block.
-        let workers = workers.min((UNLIMITED / UNIT / WIDEST_PER_WORKER) as usize - 1) as u32;
+        let workers = workers.min((UNLIMITED / UNIT / FIRST_PER_WORKER / WIDEST) as usize - 1) as u32;
         Self { size: CachePadded::new(AtomicU32::new(UNLIMITED)), workers }
     }
 
@@ -61,6 +63,11 @@ impl Window {
         size == UNLIMITED || unit.saturating_sub(committed()) < size / UNIT
     }
 
+    /// The size after the first abort.
+    fn first(&self) -> u32 {
+        (self.workers * FIRST_PER_WORKER).max(FIRST_AT_LEAST) * UNIT
+    }
+
     /// An execution was in vain.
     pub(crate) fn shrink(&self) {
         if self.workers == 0 {
@@ -68,7 +75,7 @@ impl Window {
         }
         let mut size = self.size.load(Ordering::Relaxed);
         loop {
-            let from = size.min(self.workers * FIRST_PER_WORKER * UNIT);
+            let from = size.min(self.first());
             let smaller = (from - from / SHRINK).max(if Canary::ClosedWindow.sings() { 0 } else { UNIT });
             match self.size.compare_exchange(size, smaller, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return,
@@ -95,7 +102,7 @@ impl Window {
         };
         // At most twice as large at once.
         let larger = size + (share / GROW).max(1).saturating_mul(units).min(size);
-        let larger = if larger > self.workers * WIDEST_PER_WORKER * UNIT { UNLIMITED } else { larger };
+        let larger = if larger > WIDEST * self.first() { UNLIMITED } else { larger };
         // Lost if others commit or abort just now.
         let _ = self.size.compare_exchange(size, larger, Ordering::Relaxed, Ordering::Relaxed);
         true
@@ -113,18 +120,28 @@ mod tests {
 
     #[test]
     fn it_comes_with_the_first_abort_and_goes_when_all_is_well() {
-        let window = Window::new(4);
+        let window = Window::new(8);
         assert_eq!(units(&window), None);
         assert!(!window.grow(1), "there is nothing to move");
         window.shrink();
-        assert_eq!(units(&window), Some(31));
-        assert!(window.admits(130, || 100) && !window.admits(131, || 100), "it lies behind the frontier");
+        assert_eq!(units(&window), Some(62));
+        assert!(window.admits(161, || 100) && !window.admits(162, || 100), "it lies behind the frontier");
         let mut commits = 0;
         while window.grow(1) {
             commits += 1;
         }
         assert_eq!(units(&window), None);
         assert!(commits < 64, "{commits}");
+    }
+
+    #[test]
+    fn it_is_as_wide_as_the_workers_need_and_no_narrower_for_a_few() {
+        let after_an_abort = |workers| {
+            let window = Window::new(workers);
+            window.shrink();
+            units(&window)
+        };
+        assert_eq!([1, 2, 4, 16].map(after_an_abort), [Some(62), Some(62), Some(62), Some(124)]);
     }
 
     #[test]

@@ -90,6 +90,10 @@ impl<V: Vm> Vm for Delayed<V> {
         outcome
     }
 
+    fn weight(&self, transaction: &V::Transaction) -> u64 {
+        self.inner.weight(transaction)
+    }
+
     fn footprint(&self, transaction: &V::Transaction, declare: &mut dyn FnMut(V::Key, Touch)) {
         self.inner.footprint(transaction, &mut |key, touch| {
             self.delay();

@@ -21,6 +21,7 @@ pub type Run = dyn Fn(&mut View<'_>) -> Result<Outcome<Log>, Stop> + Send + Sync
 pub struct Script {
     run: Box<Run>,
     hints: Vec<Key>,
+    weight: u64,
     before_footprint: Box<dyn Fn() + Send + Sync>,
     on_footprint: Box<dyn Fn() + Send + Sync>,
     begun: AtomicUsize,
@@ -32,6 +33,7 @@ impl Script {
         Self {
             run: Box::new(run),
             hints: Vec::new(),
+            weight: 1,
             before_footprint: Box::new(|| {}),
             on_footprint: Box::new(|| {}),
             begun: AtomicUsize::new(0),
@@ -48,6 +50,13 @@ impl Script {
     #[must_use]
     pub fn hinting(mut self, hints: impl IntoIterator<Item = Key>) -> Self {
         self.hints = hints.into_iter().collect();
+        self
+    }
+
+    /// The same transaction, which claims to take so many times as long as others.
+    #[must_use]
+    pub fn weighing(mut self, weight: u64) -> Self {
+        self.weight = weight;
         self
     }
 
@@ -155,6 +164,10 @@ impl Vm for Scripts {
         (script.before_footprint)();
         script.hints.iter().for_each(|key| declare(*key, Touch::Write));
         (script.on_footprint)();
+    }
+
+    fn weight(&self, script: &Script) -> u64 {
+        script.weight
     }
 }
 

@@ -1,8 +1,12 @@
 //! The adaptive path: what it does with the blocks that it should not execute in parallel, and with those that it should.
 
+use std::sync::Arc;
+
 use weft_engine::{BlockPolicy, Config, Engine, Metrics, Mode};
+use weft_tests::gate::Stage;
 use weft_tests::program::{Cell, Key, Machine, Op, Program};
 use weft_tests::run::{BlockResult, MapState, config, run_with_metrics};
+use weft_tests::script::{Script, Scripts, done};
 
 const MACHINE: Machine = Machine { keys: 2000 };
 
@@ -76,4 +80,26 @@ fn a_value_that_comes_back_is_no_change() {
         assert!(metrics.sequential_transactions > 0);
         assert_eq!(result.changes, []);
     }
+}
+
+/// A transaction that was begun before its turn keeps a worker busy, and nothing of that shows before it is committed: as
+/// long as it runs, what the others do alone is not held against the parallel path.
+#[test]
+fn nothing_is_judged_while_a_head_start_is_executed() {
+    const LENGTH: usize = 100;
+    let committed = Stage::Parallel.gate();
+    let most = Arc::clone(&committed);
+    let long = Script::new(move |_| {
+        most.wait_for(60);
+        done([])
+    });
+    let mut block: Vec<_> = (0..LENGTH - 1).map(|_| Script::nothing()).collect();
+    block.push(long.weighing(1000));
+    let engine = Engine::new(Config { worthwhile_percent: u32::MAX, trial_units: 4, ..config(Mode::Auto, 2, 1) });
+    let state = MapState::<Key, Cell>::default();
+    let on_commit = |_: usize, _: &_| committed.signal();
+    let output = engine.execute_block_with(&Scripts, &state, &block, BlockPolicy::default(), on_commit).unwrap();
+    assert_eq!(output.outcomes.len(), LENGTH);
+    let parallel = LENGTH as u64 - output.metrics.sequential_transactions;
+    assert!(parallel >= 60, "given up after {parallel}, while it ran");
 }

@@ -78,10 +78,12 @@ use crate::block::{BlockRun, Commit};
 use crate::config::BlockPolicy;
 use crate::engine::BlockOutput;
 use crate::error::BlockError;
+use crate::head_start::head_start;
 use crate::metrics::Metrics;
 use crate::progress::Progress;
 use crate::rare::WrittenKinds;
 use crate::record::Record;
+use crate::rest::Rest;
 use crate::vm::Vm;
 
 pub use costs::{Costs, Schedule};
@@ -216,6 +218,8 @@ impl Simulation {
         let mut memory = MvMemory::new();
         let mut scheduler = Scheduler::new(units);
         scheduler.limit_run_ahead(workers);
+        let rest = Rest { vm, reader, transactions, first: 0, unit_length, policy };
+        scheduler.give_head_start(head_start(&rest, workers));
         let written_kinds = WrittenKinds::default();
         let records: Vec<_> = (0..units).map(|_| Mutex::new(Record::new())).collect();
         let progress = Progress::new(policy, transactions.len(), |_, _: &_| {});

@@ -48,7 +48,14 @@ impl Vm for Accumulate {
             declare(*to, Touch::Write);
         }
     }
+
+    fn weight(&self, (_, to): &Self::Transaction) -> u64 {
+        if *to >= HEAVY { 20 } else { 1 }
+    }
 }
+
+/// Who changes such a key takes twenty times as long as others.
+const HEAVY: u32 = 1 << 20;
 
 struct Nothing;
 impl StateReader<u32, Number> for Nothing {
@@ -213,4 +220,44 @@ fn a_unit_runs_again_from_its_first_stale_transaction() {
     assert_eq!((metrics.units, metrics.executions, metrics.aborts, metrics.resumed_transactions), (2, 3, 1, 3));
     assert_eq!(simulated.busy.executing, TIME * 9);
     assert_eq!(simulated.makespan(), TIME * 5);
+}
+
+/// A block whose heavy transactions take as long as they say.
+fn simulate_heavy(block: &[(u32, u32)], announces: bool) -> Simulated<Accumulate> {
+    let vm = Accumulate { announces };
+    let time_of = |at: usize| TIME * vm.weight(&block[at]) as u32;
+    let simulated = free(2).execute_block(&vm, &Nothing, block, time_of, BlockPolicy::default()).expect("a result");
+    let (_, sequential) = profile(block);
+    assert_eq!(simulated.output.outcomes, sequential.outcomes, "FinalEqualsSequential");
+    assert_eq!(simulated.output.changes, sequential.changes, "FinalEqualsSequential");
+    simulated
+}
+
+/// The last of forty transactions takes as long as half of them all.
+#[test]
+fn what_takes_long_is_begun_first() {
+    let mut block = independent(40);
+    block[39].1 = HEAVY;
+    let simulated = simulate_heavy(&block, false);
+    assert_eq!(simulated.makespan(), TIME * 30, "59 for two");
+    assert_eq!(simulated.output.metrics.executions, 40);
+}
+
+/// The same, where it depends on one before it, and says so.
+#[test]
+fn what_takes_long_is_begun_right_after_what_it_needs() {
+    let mut block = independent(40);
+    block[39] = (block[30].1, HEAVY);
+    let simulated = simulate_heavy(&block, true);
+    assert_eq!(simulated.makespan(), TIME * 30, "59 for two");
+    assert_eq!(simulated.output.metrics.executions, 40);
+}
+
+/// And where it does not say so.
+#[test]
+fn what_was_begun_too_early_runs_again() {
+    let mut block = independent(40);
+    block[39] = (block[30].1, HEAVY);
+    let simulated = simulate_heavy(&block, false);
+    assert_eq!((simulated.output.metrics.executions, simulated.busy.wasted), (41, TIME * 20));
 }

@@ -1,4 +1,4 @@
-//! Which task comes next: what was sent back or woken, then what comes next in order.
+//! Which task comes next: what was sent back or woken, what has a head start, then what comes next in order.
 
 use super::{Scheduler, Task};
 use crate::canary::Canary;
@@ -23,7 +23,7 @@ impl Scheduler {
                 if let Some(validation) = self.claim_validation(unit) {
                     return Some(Task::Validate(validation));
                 }
-            } else if let Some(unit) = self.claim_fresh() {
+            } else if let Some(unit) = self.head_start.take().or_else(|| self.claim_fresh()) {
                 if let Some(execution) = self.claim_execution(unit) {
                     return Some(Task::Execute(execution));
                 }

@@ -6,6 +6,8 @@
 //!   every unit has executed at least once. **First validations** are claimed in order below the executed prefix; a
 //!   unit that executes for the first time therefore never has to send anybody back to validation, and without
 //!   conflicts every unit is validated exactly once.
+//! - A few units may have a *head start*: they are begun before all others. For the prefix, validation and the frontier
+//!   they are units like any other.
 //! - With conflicts, first executions are claimed only within a *window* over the commit frontier, which follows how much
 //!   is executed in vain. The unit at the frontier is always within; who finds all others beyond it sleeps.
 //! - **Re-executions and repeated validations** wait in two sets from which the lowest is taken first.
@@ -27,9 +29,11 @@ use crossbeam_utils::CachePadded;
 pub use self::task::{Abort, Execution, HandOff, Task, Validation};
 #[cfg(not(loom))]
 use crate::ahead::Ahead;
+use crate::canary::Canary;
 use crate::dependents::Dependents;
+use crate::head_start::HeadStart;
 use crate::idle::Idle;
-use crate::status::Status;
+use crate::status::{Phase, Status};
 use crate::sync::{AtomicBool, AtomicU32, Ordering};
 use crate::unit_set::UnitSet;
 use crate::window::Window;
@@ -57,7 +61,7 @@ const WORTH_A_WAKE: u32 = 8;
 pub struct Scheduler {
     units: Vec<Unit>,
     len: u32,
-    /// The next unit that has never been claimed for execution.
+    /// The next unit that has never been claimed for execution in its turn.
     fresh: CachePadded<AtomicU32>,
     /// Below it every unit has executed at least once. Only grows.
     executed: CachePadded<AtomicU32>,
@@ -72,6 +76,8 @@ pub struct Scheduler {
     rewound: UnitSet,
     /// Which units may be claimed for their first execution.
     window: Window,
+    /// Which units are claimed before it is their turn.
+    head_start: HeadStart,
     idle: Idle,
     #[cfg(not(loom))]
     ahead: Ahead,
@@ -94,6 +100,7 @@ impl Scheduler {
             ready: UnitSet::with_limit(units),
             rewound: UnitSet::with_limit(units),
             window: Window::new(0),
+            head_start: HeadStart::new(Vec::new()),
             idle: Idle::new(),
             #[cfg(not(loom))]
             ahead: Ahead::new(),
@@ -105,8 +112,8 @@ impl Scheduler {
     /// costs depends on how many of its units were begun.
     pub fn reset(&mut self, units: u32) {
         // Units that were never begun are as they were made: nobody waits for them or has anything to say about them.
-        let begun = self.begun() as usize;
-        for unit in &mut self.units[..begun] {
+        for unit in self.touched() {
+            let unit = &mut self.units[unit as usize];
             unit.status.reset();
             unit.dependents.reset();
         }
@@ -125,6 +132,17 @@ impl Scheduler {
     /// anybody asks for them.
     pub fn limit_run_ahead(&mut self, workers: usize) {
         self.window = Window::new(workers);
+    }
+
+    /// These units, each named once, are begun before all others, in this order. It pays for units that take a large part
+    /// of the block's time and read nothing that those below them change. To be called before a block, after
+    /// [`reset`](Self::reset).
+    ///
+    /// # Panics
+    /// Where the block has no such unit.
+    pub fn give_head_start(&mut self, units: Vec<u32>) {
+        assert!(units.iter().all(|unit| *unit < self.len), "no unit of the block");
+        self.head_start = HeadStart::new(units);
     }
 
     #[cfg(test)]
@@ -151,8 +169,29 @@ impl Scheduler {
         self.ahead.wake_all();
     }
 
-    /// Number of units that have been handed out for execution at least once: those that come next are still ahead.
+    /// Number of units that have been handed out for execution in their turn: of those that come next only some with a
+    /// head start have been begun.
     pub fn begun(&self) -> u32 {
         self.fresh.load(Ordering::Relaxed).min(self.len)
+    }
+
+    /// All units that have been handed out for execution at least once, each of them once. To be asked when the block is
+    /// over.
+    pub fn touched(&self) -> impl Iterator<Item = u32> + use<> {
+        let begun = self.begun();
+        let taken = if Canary::ForgetHeadStart.sings() { &[] } else { self.head_start.taken() };
+        let ahead: Vec<u32> = taken.iter().copied().filter(|unit| *unit >= begun).collect();
+        (0..begun).chain(ahead)
+    }
+
+    /// Number of units up to the highest one that has been handed out for execution.
+    pub fn reach(&self) -> u32 {
+        self.head_start.taken().iter().fold(self.begun(), |reach, unit| reach.max(unit + 1))
+    }
+
+    /// Whether a unit that had a head start is being executed at this moment.
+    pub fn is_executing_ahead(&self) -> bool {
+        let is_executing = |unit: &u32| self.units[*unit as usize].status.load().phase() == Phase::Executing;
+        self.head_start.taken().iter().any(is_executing)
     }
 }

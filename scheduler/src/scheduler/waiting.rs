@@ -8,7 +8,7 @@ use crate::unit_set::UnitSet;
 impl Scheduler {
     /// Whether there is anything to do at this moment.
     pub fn has_work(&self) -> bool {
-        self.has_begun_work() || self.may_begin(self.fresh.load(Ordering::Relaxed))
+        self.has_begun_work() || self.head_start.is_left() || self.may_begin(self.fresh.load(Ordering::Relaxed))
     }
 
     /// Whether a unit that has been begun waits for a worker.
@@ -71,8 +71,11 @@ impl Scheduler {
         }
         let unvalidated = self.unvalidated.load(Ordering::Relaxed);
         let waits_in = |set: &UnitSet| set.lowest().is_some_and(|lowest| lowest < unit);
+        // Below a unit with a head start there may be some that nobody has begun.
+        let fresh = self.fresh.load(Ordering::Relaxed);
         waits_in(&self.rewound)
             || waits_in(&self.ready)
+            || (fresh < unit && self.may_begin(fresh))
             || (unvalidated < unit && unvalidated < self.executed.load(Ordering::Acquire))
     }
 
