@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use weft_benches::{WORKLOADS, block_sizes, ethereum};
 use weft_engine::{Config, Mode, WorkerPool};
 use weft_evm::{ParallelEvm, sequential};
@@ -70,11 +70,9 @@ fn ethereum_blocks(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(format!("ethereum/{workload}"));
         group.throughput(Throughput::Elements(1000)).sample_size(20);
         group.bench_function("lean", |bencher| {
-            bencher.iter_batched(
-                || block.transactions.clone(),
-                |transactions| sequential::execute(&block.env, &block.database, transactions).expect("all are valid"),
-                BatchSize::LargeInput,
-            );
+            bencher.iter_with_large_drop(|| {
+                sequential::execute(&block.env, &block.database, &block.transactions).expect("all are valid")
+            });
         });
         group.bench_function("weft-2", |bencher| {
             bencher.iter_with_large_drop(|| {

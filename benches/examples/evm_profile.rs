@@ -49,10 +49,9 @@ fn run<DB: DatabaseRef<Error: Error + 'static> + Sync>(
 ) -> Result<(), Box<dyn Error>> {
     let mut micros = Vec::new();
     for _ in 0..rounds {
-        let transactions = block.transactions.clone();
         let begun = Instant::now();
         match evm {
-            None => drop(sequential::execute(&block.env, &block.database, transactions)?),
+            None => drop(sequential::execute(&block.env, &block.database, &block.transactions)?),
             Some(evm) => drop(evm.execute(&block.env, &block.database, &block.transactions)?),
         }
         micros.push(begun.elapsed().as_secs_f64() * 1e6 / block.transactions.len() as f64);

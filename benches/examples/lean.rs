@@ -60,9 +60,8 @@ fn now() -> Duration {
 
 /// The journal is the cache.
 fn journal(block: &Block) -> Result<Duration, Box<dyn Error>> {
-    let transactions = block.transactions.clone();
     let start = now();
-    let executed = sequential::execute(&block.env, &block.database, transactions)?;
+    let executed = sequential::execute(&block.env, &block.database, &block.transactions)?;
     let taken = now() - start;
     drop(executed);
     Ok(taken)

@@ -191,7 +191,7 @@ impl<DB: DatabaseRef + Sync> weft_engine::Fallback<EvmVm> for Fallback<'_, DB> {
         let (state, next) = machine.kept();
         (*state, *next) = (mem::take(&mut self.state), self.next);
         for transaction in stretch {
-            let outcome = match machine.execute(transactions[transaction].clone()) {
+            let outcome = match machine.execute(&transactions[transaction]) {
                 Ok(result) => {
                     let gas_used = result.tx_gas_used();
                     Outcome::applied(TransactionOutput::Executed(result), gas_used)

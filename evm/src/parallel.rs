@@ -178,7 +178,7 @@ fn execute_alone<DB: DatabaseRef>(
     transactions: &[TxEnv],
 ) -> Result<ParallelExecuted, ParallelError> {
     let begun = Instant::now();
-    let executed = sequential::execute(env, db, transactions.iter().cloned());
+    let executed = sequential::execute(env, db, transactions);
     let executed = executed.map_err(|sequential::SequentialError { transaction, source }| match source {
         EVMError::Transaction(source) => ParallelError::Invalid { transaction, source },
         EVMError::Database(error) => {

@@ -18,6 +18,8 @@
 //! anew as an empty one that exists. So what a transaction destroys is taken out of the journal, and the database is not
 //! asked for it any more.
 
+use std::sync::LazyLock;
+
 use alloy_primitives::{Address, B256, U256};
 use revm::bytecode::Bytecode;
 use revm::context::result::{EVMError, ExecutionResult, HaltReason, ResultGas};
@@ -55,10 +57,10 @@ pub struct SequentialError<E: std::error::Error + 'static> {
 ///
 /// # Errors
 /// [`SequentialError`] where a transaction is invalid or the database fails.
-pub fn execute<DB: DatabaseRef>(
+pub fn execute<'t, DB: DatabaseRef>(
     env: &EvmEnv,
     db: DB,
-    transactions: impl IntoIterator<Item = TxEnv>,
+    transactions: impl IntoIterator<Item = &'t TxEnv>,
 ) -> Result<Executed, SequentialError<DB::Error>> {
     let mut machine = PlainMachine::new(env, db);
     let mut results = Vec::new();
@@ -68,27 +70,32 @@ pub fn execute<DB: DatabaseRef>(
     Ok(Executed { results, state: machine.finish() })
 }
 
-/// revm with a journal that is kept from one transaction to the next.
-pub(crate) struct PlainMachine<DB: DatabaseRef> {
-    evm: PlainEvm<DB>,
-    handler: KeptJournal<DB>,
+/// What a machine holds before its first transaction.
+static NO_TRANSACTION: LazyLock<TxEnv> = LazyLock::new(TxEnv::default);
+
+/// revm with a journal that is kept from one transaction to the next. Transactions are borrowed: to copy one takes as long
+/// as a twentieth of a transfer.
+pub(crate) struct PlainMachine<'t, DB: DatabaseRef> {
+    evm: PlainEvm<'t, DB>,
+    handler: KeptJournal<'t, DB>,
     /// Whether accounts that are destroyed must be taken out of the journal.
     must_forget: bool,
 }
 
-impl<DB: DatabaseRef> PlainMachine<DB> {
+impl<'t, DB: DatabaseRef> PlainMachine<'t, DB> {
     pub(crate) fn new(env: &EvmEnv, db: DB) -> Self {
         let database = WithoutDestroyed { db, destroyed: AddressSet::default() };
-        let context: Context<BlockEnv, TxEnv, CfgEnv, _, Journal<_>, ()> = Context::new(database, env.cfg_env.spec);
+        let context: MainnetContext<_> = Context::new(database, env.cfg_env.spec);
+        let context = context.with_tx(&*NO_TRANSACTION).with_cfg(env.cfg_env.clone()).with_block(env.block_env.clone());
         Self {
-            evm: context.with_cfg(env.cfg_env.clone()).with_block(env.block_env.clone()).build_mainnet(),
+            evm: context.build_mainnet(),
             handler: KeptJournal { mainnet: MainnetHandler::default(), destroyed: Vec::new() },
             must_forget: !env.cfg_env.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON),
         }
     }
 
     /// Executes the next transaction. An invalid one changes nothing.
-    pub(crate) fn execute(&mut self, tx: TxEnv) -> Result<ExecutionResult, EVMError<DB::Error>> {
+    pub(crate) fn execute(&mut self, tx: &'t TxEnv) -> Result<ExecutionResult, EVMError<DB::Error>> {
         self.evm.ctx.tx = tx;
         let result = self.handler.run(&mut self.evm)?;
         for address in self.handler.destroyed.drain(..) {
@@ -126,22 +133,23 @@ impl<DB: DatabaseRef> PlainMachine<DB> {
 ///
 /// A kept journal forgets too little of an account that is destroyed: the next transaction finds it empty, where it
 /// should find none. From EIP-161 on that is the same; before, the gas of a call depends on it.
-struct KeptJournal<DB: DatabaseRef> {
-    mainnet: MainnetHandler<PlainEvm<DB>, EVMError<DB::Error>, PlainFrame>,
+struct KeptJournal<'t, DB: DatabaseRef> {
+    mainnet: MainnetHandler<PlainEvm<'t, DB>, EVMError<DB::Error>, PlainFrame>,
     destroyed: Vec<Address>,
 }
 
 type PlainFrame = revm::handler::EthFrame<revm::interpreter::interpreter::EthInterpreter>;
-type PlainEvm<DB> = MainnetEvm<MainnetContext<WithoutDestroyed<DB>>>;
+type PlainContext<'t, DB> = Context<BlockEnv, &'t TxEnv, CfgEnv, DB, Journal<DB>, ()>;
+type PlainEvm<'t, DB> = MainnetEvm<PlainContext<'t, WithoutDestroyed<DB>>>;
 
-impl<DB: DatabaseRef> Handler for KeptJournal<DB> {
-    type Evm = PlainEvm<DB>;
+impl<'t, DB: DatabaseRef> Handler for KeptJournal<'t, DB> {
+    type Evm = PlainEvm<'t, DB>;
     type Error = EVMError<DB::Error>;
     type HaltReason = HaltReason;
 
     fn execution_result(
         &mut self,
-        evm: &mut PlainEvm<DB>,
+        evm: &mut PlainEvm<'t, DB>,
         result: FrameResult,
         gas: ResultGas,
     ) -> Result<ExecutionResult, EVMError<DB::Error>> {

@@ -96,7 +96,8 @@ impl Genesis {
     }
 
     fn execute(&mut self) -> Result<(), WorkloadError> {
-        let executed = sequential::execute(&set_up(), &self.database, self.pending.drain(..))?;
+        let executed = sequential::execute(&set_up(), &self.database, &self.pending)?;
+        self.pending.clear();
         if let Some((transaction, result)) =
             executed.results.iter().enumerate().find(|(_, result)| !result.is_success())
         {

@@ -105,8 +105,7 @@ pub fn measure<DB: Database>(block: &Block<DB>, plan: &Plan) -> Result<Figures, 
     for round in 0..plan.repeat.max(1) * 2 {
         // Who is first alternates as well.
         if (round + round / 2) % 2 == 0 {
-            let transactions = block.transactions.clone();
-            let (executed, cost) = timed(|| lean(block, transactions));
+            let (executed, cost) = timed(|| lean(block));
             drop(executed.map_err(failed)?);
             lean_costs.push(cost);
         } else {
@@ -153,8 +152,7 @@ struct Checked {
 fn check<DB: Database>(block: &Block<DB>, weft: &Weft) -> Result<Checked, MeasureError<DB::Error>> {
     let failed = |source| MeasureError::Execute { block: block.name.clone(), source };
     let differs = |what| MeasureError::Differs { block: block.name.clone(), what };
-    let transactions = block.transactions.clone();
-    let (expected, lean_peak) = allocator::peak(|| lean(block, transactions));
+    let (expected, lean_peak) = allocator::peak(|| lean(block));
     let expected = expected.map_err(failed)?;
     let (got, weft_peak) = allocator::peak(|| weft.execute(block));
     let got = got.map_err(failed)?;

@@ -1,6 +1,5 @@
 //! The two sides of a comparison: plain revm and weft.
 
-use revm::context::TxEnv;
 use revm::context::result::ExecutionResult;
 use revm::database_interface::DatabaseRef;
 use revm::state::EvmState;
@@ -30,11 +29,8 @@ pub enum ExecuteError<E: std::error::Error + 'static> {
 }
 
 /// Plain revm: the journal is the only cache, results are kept, nothing is cloned.
-pub(super) fn lean<DB: Database>(
-    block: &Block<DB>,
-    transactions: Vec<TxEnv>,
-) -> Result<Executed, ExecuteError<DB::Error>> {
-    Ok(sequential::execute(&block.env, &block.database, transactions)?)
+pub(super) fn lean<DB: Database>(block: &Block<DB>) -> Result<Executed, ExecuteError<DB::Error>> {
+    Ok(sequential::execute(&block.env, &block.database, &block.transactions)?)
 }
 
 /// What plain revm changes.

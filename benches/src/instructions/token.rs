@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn a_transfer_moves_the_amount_and_says_so() {
         let block = block(4).expect("nothing of the set-up fails");
-        let executed = sequential::execute(&block.env, &block.database, block.transactions.clone()).expect("all valid");
+        let executed = sequential::execute(&block.env, &block.database, &block.transactions).expect("all valid");
         assert_eq!(executed.results.len(), 4);
         for (index, result) in executed.results.iter().enumerate() {
             assert!(result.is_success(), "{result:?}");

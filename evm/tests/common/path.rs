@@ -83,13 +83,10 @@ impl Path {
         let mut world = pre.clone();
         let results = match self {
             Self::Sequential => {
-                let executed =
-                    sequential::execute(env, pre, transactions.iter().cloned()).map_err(|error| {
-                        match error.source {
-                            EVMError::Transaction(invalid) => Refused::Invalid(error.transaction, invalid),
-                            other => Refused::Failed(other.to_string()),
-                        }
-                    })?;
+                let executed = sequential::execute(env, pre, transactions).map_err(|error| match error.source {
+                    EVMError::Transaction(invalid) => Refused::Invalid(error.transaction, invalid),
+                    other => Refused::Failed(other.to_string()),
+                })?;
                 let Ok(diff) = StateDiff::of_journal(&executed.state, pre, env.cfg_env.spec);
                 let infos = executed.state.values().map(|account| &account.info);
                 let codes = infos.filter_map(|info| Some((info.code_hash, info.code.as_ref()?)));

@@ -43,9 +43,8 @@ pub struct SequentialPath;
 
 impl ExecutionPath for SequentialPath {
     fn execute(&self, input: &BlockInput) -> Result<PathOutcome, PathError> {
-        let transactions = input.transactions.clone();
         let start = Instant::now();
-        let executed = sequential::execute(&input.env, &input.prestate, transactions)?;
+        let executed = sequential::execute(&input.env, &input.prestate, &input.transactions)?;
         let time = start.elapsed();
         let diff = StateDiff::of_journal(&executed.state, &input.prestate, input.spec())?;
         let executions = executed.results.len() as u64;

@@ -39,7 +39,8 @@ pub(crate) fn executes(file: &BlockFile) -> bool {
     let of_one = |signed: &alloy_rpc_types_eth::Transaction| -> TxEnv {
         alloy_evm::FromRecoveredTx::from_recovered_tx(signed.inner.inner(), signed.inner.signer())
     };
-    let executed = sequential::execute(&env, &prestate, signed.iter().map(of_one)).unwrap();
+    let transactions: Vec<_> = signed.iter().map(of_one).collect();
+    let executed = sequential::execute(&env, &prestate, &transactions).unwrap();
     let mismatches = mismatches(header, env.cfg_env.spec, &receipts(&types, &executed.results));
     assert!(mismatches.is_empty(), "block {}: {mismatches:?}", header.number);
     !types.is_empty()

@@ -32,7 +32,7 @@ impl<'a> Alone<'a> {
         if tx.caller == coinbase || case.pre.accounts.contains_key(&coinbase) {
             return None;
         }
-        let executed = sequential::execute(env, &*case.pre, [tx.clone()]).ok()?;
+        let executed = sequential::execute(env, &*case.pre, [tx]).ok()?;
         let run = |world: &mut World| {
             let result = oracle::step(env, world, tx.clone()).ok()?;
             world.accounts.remove(&coinbase);

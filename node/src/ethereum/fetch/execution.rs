@@ -115,7 +115,7 @@ pub(super) fn execute(
 /// Executes the block again, out of the file alone: what its header contradicts.
 pub(super) fn contradictions(
     file: &BlockFile,
-    transactions: Vec<TxEnv>,
+    transactions: &[TxEnv],
     types: &[TxType],
 ) -> Result<Vec<HeaderMismatch>, ReplayError> {
     let header = &file.block.header.inner;

@@ -223,7 +223,7 @@ impl Fetcher {
             execution::execute(&env, &header, transactions.clone(), &credited, &state)?;
             let Record { accounts: prestate, block_hashes } = state.into_record();
             let file = BlockFile { chain, block, prestate, block_hashes };
-            match execution::contradictions(&file, transactions, &types)?.into_iter().next() {
+            match execution::contradictions(&file, &transactions, &types)?.into_iter().next() {
                 None => Ok(file),
                 Some(mismatch) => Err(BlockFailure::Header { spec: env.cfg_env.spec, mismatch }),
             }
