@@ -90,26 +90,11 @@ fn with_what_they_need<V: Vm>(vm: &V, transactions: &[V::Transaction], long: &[u
 
 #[cfg(test)]
 mod tests {
-    use weft_mvmemory::{NoDelta, OutOfBounds, Value};
 
     use super::*;
     use crate::config::BlockPolicy;
+    use crate::test_value::Nothing;
     use crate::vm::{Outcome, StateView, Stop};
-
-    #[derive(Debug, Clone, PartialEq)]
-    struct Nothing;
-
-    impl Value for Nothing {
-        type Delta = NoDelta;
-
-        fn apply(_: Option<&Self>, delta: &NoDelta) -> Result<Self, OutOfBounds> {
-            match *delta {}
-        }
-
-        fn combine(first: &NoDelta, _: &NoDelta) -> Result<NoDelta, OutOfBounds> {
-            match *first {}
-        }
-    }
 
     /// Transactions are a weight and a key that they write.
     struct Weighed;

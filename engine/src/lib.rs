@@ -98,6 +98,8 @@ mod scratch;
 mod sequential;
 pub mod simulation;
 mod sizing;
+#[cfg(test)]
+mod test_value;
 mod view;
 mod vm;
 

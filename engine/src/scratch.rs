@@ -99,26 +99,11 @@ impl<V: Vm> Scratch<V> {
 mod tests {
     use std::time::Duration;
 
-    use weft_mvmemory::{NoDelta, OutOfBounds, Value};
     use weft_scheduler::Task;
 
     use super::*;
+    use crate::test_value::Nothing;
     use crate::vm::{Outcome, StateView, Stop};
-
-    #[derive(Debug, Clone, PartialEq)]
-    struct Nothing;
-
-    impl Value for Nothing {
-        type Delta = NoDelta;
-
-        fn apply(_: Option<&Self>, delta: &NoDelta) -> Result<Self, OutOfBounds> {
-            match *delta {}
-        }
-
-        fn combine(first: &NoDelta, _: &NoDelta) -> Result<NoDelta, OutOfBounds> {
-            match *first {}
-        }
-    }
 
     struct Idle;
 

@@ -73,8 +73,8 @@ pub fn execute<'t, DB: DatabaseRef>(
 /// What a machine holds before its first transaction.
 static NO_TRANSACTION: LazyLock<TxEnv> = LazyLock::new(TxEnv::default);
 
-/// revm with a journal that is kept from one transaction to the next. Transactions are borrowed: to copy one takes as long
-/// as a twentieth of a transfer.
+/// revm with a journal that is kept from one transaction to the next. Transactions are borrowed: beside a mere transfer the
+/// time to copy one shows.
 pub(crate) struct PlainMachine<'t, DB: DatabaseRef> {
     evm: PlainEvm<'t, DB>,
     handler: KeptJournal<'t, DB>,

@@ -126,7 +126,7 @@ impl Vm for EvmVm {
     }
 
     /// The gas limit: all that shows of a transaction's length before it is executed. Many limits are far too high, but
-    /// no long transaction has a low one.
+    /// a long transaction seldom has a low one.
     fn weight(&self, transaction: &TxEnv) -> u64 {
         transaction.gas_limit
     }

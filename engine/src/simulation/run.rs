@@ -168,8 +168,7 @@ pub(super) struct Run<'r, 'b, V: Vm, R, F> {
     pub(super) times: Vec<u64>,
     /// How long the last execution of each unit took.
     pub(super) took: Vec<u64>,
-    /// Units from here on were never claimed for execution, or for validation.
-    pub(super) fresh: u32,
+    /// Units from here on were never claimed for validation.
     pub(super) unvalidated: u32,
     /// Units that are being validated, or were, and have not been sent back or aborted since.
     pub(super) is_validated: Vec<bool>,
@@ -217,7 +216,6 @@ where
             looking_around: Vec::new(),
             times: (0..units).map(|unit| nanoseconds(block.range(unit).map(&time_of).sum())).collect(),
             took: vec![0; units as usize],
-            fresh: 0,
             unvalidated: 0,
             is_validated: vec![false; units as usize],
             committing_until: 0,

@@ -57,12 +57,13 @@ where
         {
             return Next::Sleeps(Some(now + nanoseconds(longest)));
         }
+        let begun = scheduler.begun();
         let task = scheduler.next_task();
         self.spend(&mut now, On::Scheduling, self.prices.step);
         match task {
             Some(Task::Execute(execution)) => {
-                let is_fresh = execution.unit() >= self.fresh;
-                self.fresh = self.fresh.max(execution.unit() + 1);
+                // A unit with a head start is not taken from the counter.
+                let is_fresh = scheduler.begun() > begun;
                 self.fetch(&mut now, worker, if is_fresh { Line::Fresh } else { Line::Again });
                 self.workers[worker].step = Step::Prepare(execution);
                 Next::At(now)
