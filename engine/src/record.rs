@@ -175,13 +175,12 @@ impl<V: Value, O> Record<V, O> {
         let before = if self.writes.is_empty() { SmallVec::new() } else { std::mem::take(&mut self.writes) };
         let mut changed = false;
         if with_writes {
-            let accesses = overlay.accesses_mut().iter_mut();
-            self.writes.extend(accesses.filter_map(|access| {
-                let (location, change) = (access.location, access.unit.take()?);
+            for access in overlay.accesses_mut() {
+                let (location, Some(change)) = (access.location, access.unit.take()) else { continue };
                 let is_delta = matches!(change, Change::Add(_));
                 changed |= memory.write(location, unit, incarnation, change);
-                Some(WriteRecord { location, is_delta, by: access.changed_by })
-            }));
+                self.writes.push(WriteRecord { location, is_delta, by: access.changed_by });
+            }
         }
         if before.len() > SCANNED {
             self.writes.sort_unstable_by_key(|write| write.location);

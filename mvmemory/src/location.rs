@@ -86,14 +86,21 @@ impl<K, V: Value> Location<K, V> {
         unit: u32,
         load: impl FnOnce(&K) -> Result<Option<V>, E>,
     ) -> Result<Read<V>, E> {
-        match self.read(unit) {
-            Read::NeedsBase => {
-                self.base(load)?;
-                // A second look: somebody may have written while storage was asked.
-                Ok(self.read(unit))
+        if self.is_unwritten_below(unit) {
+            let base = self.base(load)?;
+            // A second look: somebody may have written while storage was asked.
+            if self.is_unwritten_below(unit) {
+                return Ok(Read::Value(base.clone(), Origin::Base));
             }
-            read => Ok(read),
+        } else {
+            match self.read_versions(unit) {
+                Read::NeedsBase => {
+                    self.base(load)?;
+                }
+                read => return Ok(read),
+            }
         }
+        Ok(self.read_versions(unit))
     }
 
     fn read_versions(&self, unit: u32) -> Read<V> {
@@ -259,6 +266,7 @@ impl<K, V: Value> Location<K, V> {
     }
 
     /// The last value written by a unit below `end`, if any unit below `end` wrote here.
+    #[inline]
     pub(crate) fn take_final(&mut self, end: u32) -> Option<Option<V>> {
         let versions = self.versions_mut()?;
         let below = versions.below(end);

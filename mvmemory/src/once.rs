@@ -44,20 +44,21 @@ impl<T> Once<T> {
     /// `init`'s. Then, as after a panic of `init`, the cell stays empty.
     #[inline]
     pub(crate) fn get_or_try_init<E>(&self, init: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
-        if self.get().is_none() {
-            let writing = self.writing.lock();
-            // Relaxed: the flag is set under the lock.
-            if !self.ready.load(Ordering::Relaxed) {
-                let made = init()?;
-                // SAFETY: `ready` is not set, so nobody reads; we hold `writing` and have looked at `ready` under it, so
-                // nobody else writes, or has written.
-                self.value.with_mut(|value| unsafe { *value = Some(made) });
-                // Release: see `get`.
-                self.ready.store(true, Ordering::Release);
-            }
-            drop(writing);
+        if let Some(value) = self.get() {
+            return Ok(value);
         }
-        Ok(self.get().expect("it was there, or has been made"))
+        let writing = self.writing.lock();
+        // Relaxed: the flag is set under the lock.
+        if !self.ready.load(Ordering::Relaxed) {
+            let made = init()?;
+            // SAFETY: `ready` is not set, so nobody reads; we hold `writing` and have looked at `ready` under it, so nobody
+            // else writes, or has written.
+            self.value.with_mut(|value| unsafe { *value = Some(made) });
+            // Release: see `get`.
+            self.ready.store(true, Ordering::Release);
+        }
+        drop(writing);
+        Ok(self.get().expect("it has been made, here or elsewhere"))
     }
 
     /// The value; `init` makes it if it is not there.
