@@ -19,6 +19,11 @@ const LEAST_A_WORKER: usize = 64;
 const GROWTH: usize = 4;
 /// The length is not changed where more units than so many a worker have run ahead: it would waste more than it saves.
 const MOST_AHEAD: u32 = 4;
+/// Units that take so many times as long as wanted are of another kind than those that the length was chosen for. So many of
+/// them in a row are not put up with for a window, whatever has run ahead of them: who waits for one waits long, and what
+/// makes one of them stale is all executed again.
+const FAR_TOO_LONG: u32 = 6;
+const FAR_TOO_LONG_IN_A_ROW: u32 = 3;
 /// Of the units of a window, in percent: so many may be disturbed if units are to grow.
 const CALM: u32 = 2;
 /// If more are, units are to shrink.
@@ -54,6 +59,8 @@ pub(crate) struct Sizing {
     disturbed: u32,
     transactions: usize,
     took: Duration,
+    /// The last units that were all far too long.
+    far_too_long: u32,
 }
 
 impl Sizing {
@@ -76,6 +83,7 @@ impl Sizing {
             disturbed: 0,
             transactions: 0,
             took: Duration::ZERO,
+            far_too_long: 0,
         })
     }
 
@@ -86,11 +94,17 @@ impl Sizing {
         self.disturbed += u32::from(unit.was_disturbed);
         self.transactions += unit.transactions;
         self.took += unit.took;
-        if self.units < self.window || unit.ahead > MOST_AHEAD * self.workers as u32 {
+        let is_far_too_long = self.length > self.shortest && unit.took > WANTED * FAR_TOO_LONG;
+        self.far_too_long = if is_far_too_long { self.far_too_long + 1 } else { 0 };
+        let length = if self.far_too_long >= FAR_TOO_LONG_IN_A_ROW {
+            fitting(unit.took, unit.transactions).clamp(self.shortest, self.length)
+        } else if self.units < self.window || unit.ahead > MOST_AHEAD * self.workers as u32 {
             return None;
-        }
-        let length = self.wanted();
+        } else {
+            self.wanted()
+        };
         (self.units, self.disturbed, self.transactions, self.took) = (0, 0, 0, Duration::ZERO);
+        self.far_too_long = 0;
         if length == self.length {
             return None;
         }
@@ -108,8 +122,7 @@ impl Sizing {
             self.calm = 0;
             return (self.length / 2).max(self.shortest);
         }
-        let each = self.took.as_nanos() / self.transactions.max(1) as u128;
-        let fits = usize::try_from(WANTED.as_nanos() / each.max(1)).unwrap_or(usize::MAX);
+        let fits = fitting(self.took, self.transactions);
         if self.length > fits.saturating_mul(GROWTH) {
             // The transactions are of another kind now.
             return fits.max(self.shortest);
@@ -124,6 +137,12 @@ impl Sizing {
         // Another stretch costs some ten microseconds: not for a little.
         if self.calm >= self.patience && longest >= self.length * 2 { longest } else { self.length }
     }
+}
+
+/// How many transactions make a unit that takes as long as wanted, where so many have taken so long.
+fn fitting(took: Duration, transactions: usize) -> usize {
+    let each = took.as_nanos() / transactions.max(1) as u128;
+    usize::try_from(WANTED.as_nanos() / each.max(1)).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -181,6 +200,19 @@ mod tests {
         let far = Committed { transactions: 1, took: SHORT, was_disturbed: false, ahead: 4 * 2 + 1 };
         assert!((0..10 * WINDOW).all(|_| sizing.committed(far).is_none()));
         assert_eq!(sizing.committed(Committed { ahead: 4 * 2, ..far }), Some(4));
+    }
+
+    #[test]
+    fn units_of_another_kind_are_not_put_up_with_for_a_window() {
+        let mut sizing = sizing(64, 1_000_000).unwrap();
+        assert_eq!(lengths(&mut sizing, 3 * WINDOW, SHORT, 0), [4, 16, 64]);
+        // However many wait behind it: it is they who would have to run again.
+        let long = Committed { transactions: 64, took: SHORT * 60 * 64, was_disturbed: false, ahead: 1000 };
+        let short = Committed { took: SHORT * 64, ..long };
+        assert_eq!([long, long, short, long, long].map(|unit| sizing.committed(unit)), [None; 5], "not in a row");
+        assert_eq!(sizing.committed(long), Some(1));
+        let alone = Committed { transactions: 1, ..long };
+        assert!((0..WINDOW).all(|_| sizing.committed(alone).is_none()), "there is nothing shorter");
     }
 
     #[test]
