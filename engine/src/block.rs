@@ -18,6 +18,7 @@ use crate::config::BlockPolicy;
 use crate::error::{BlockError, panic_message};
 use crate::metrics::{Counts, Stopwatch};
 use crate::overlay::Overlay;
+use crate::patience::nap;
 use crate::progress::Progress;
 use crate::rare::WrittenKinds;
 use crate::record::{self, Record, WriteRecord};
@@ -28,25 +29,6 @@ use crate::vm::{Outcome, StopReason, Touch, Verdict, Vm};
 
 /// The stamp of what is published at the commit frontier: no incarnation has that number.
 const AT_FRONTIER: u32 = u32::MAX;
-
-/// After so many units in a row that had to be suspended a worker takes a nap: what there is depends on what others
-/// run, and a chain of transactions must not cost more than the core that it runs on.
-const FUTILE: u32 = 8;
-/// A nap, and how often it is doubled while nothing changes. Work that others have for the worker ends it at once.
-const SHORTEST_NAP: Duration = Duration::from_micros(50);
-const LONGEST_NAP: u32 = 4;
-
-/// How long a worker should nap now, if at all.
-pub(crate) fn nap(counts: &mut Counts) -> Option<Duration> {
-    if counts.futile < FUTILE {
-        return None;
-    }
-    let longest = SHORTEST_NAP * (1 << counts.naps.min(LONGEST_NAP));
-    counts.naps += 1;
-    // A look at the next units, and on with it if those can run.
-    counts.futile = FUTILE - 2;
-    Some(longest)
-}
 
 pub(crate) type UnitRecord<V> = Mutex<Record<<V as Vm>::Value, <V as Vm>::Output>>;
 

@@ -87,6 +87,7 @@ mod head_start;
 mod metrics;
 mod overlay;
 mod parallel;
+mod patience;
 mod prefetch;
 mod progress;
 mod rare;

@@ -115,7 +115,7 @@ pub(crate) struct Counts {
     pub(crate) suspensions: u64,
     pub(crate) resumed_transactions: u64,
     pub(crate) cpu: Duration,
-    /// Suspensions since the last execution.
+    /// Suspensions since the last execution or nap.
     pub(crate) futile: u32,
     /// Naps since the last execution.
     pub(crate) naps: u32,

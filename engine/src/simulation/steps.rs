@@ -8,7 +8,8 @@ use weft_storage::StateReader;
 
 use super::lines::Line;
 use super::run::{Next, On, Run, Step, nanoseconds};
-use crate::block::{BlockRun, Checked, Executed, nap};
+use crate::block::{BlockRun, Checked, Executed};
+use crate::patience::nap;
 use crate::vm::{Outcome, Vm};
 
 impl<'b, V, R, F> Run<'_, 'b, V, R, F>
