@@ -3,7 +3,7 @@
 use parking_lot::Mutex;
 use weft_mvmemory::{KeyChange, MvMemory, Part, Value};
 use weft_scheduler::WorkerPool;
-use weft_storage::StateReader;
+use weft_storage::{StateReader, StorageError};
 
 use crate::error::BlockError;
 use crate::vm::{Key, Vm};
@@ -24,29 +24,52 @@ pub(crate) fn collect<K: Key, V: Value, R: StateReader<K, V>>(
     pool: &WorkerPool,
     workers: usize,
 ) -> Result<Vec<KeyChange<K, V>>, BlockError> {
-    let finish = |part: Part<'_, K, V>| {
+    let lists = finish_parts(memory, pool, workers, |part| {
         let mut changes = part.finish(end, |key| reader.read(key))?;
         if sort {
             changes.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         }
         Ok(changes)
-    };
+    })?;
+    Ok(if sort { merge_sorted(lists) } else { append(lists) })
+}
+
+/// As [`collect`], in no order, with what `change` makes of each change: it gets the key, its base value and its final
+/// one.
+pub(crate) fn collect_with<K: Key, V: Value, R: StateReader<K, V>, T: Send>(
+    memory: &mut MvMemory<K, V>,
+    end: u32,
+    reader: &R,
+    pool: &WorkerPool,
+    workers: usize,
+    change: impl Fn(K, &Option<V>, Option<V>) -> T + Sync,
+) -> Result<Vec<T>, BlockError> {
+    finish_parts(memory, pool, workers, |part| part.finish_with(end, |key| reader.read(key), &change)).map(append)
+}
+
+/// Lets so many workers finish the parts of the memory, and empties it.
+fn finish_parts<K: Key, V: Value, T: Send>(
+    memory: &mut MvMemory<K, V>,
+    pool: &WorkerPool,
+    workers: usize,
+    finish: impl Fn(Part<'_, K, V>) -> Result<Vec<T>, StorageError> + Sync,
+) -> Result<Vec<Vec<T>>, BlockError> {
     let workers = if memory.locations() < WORTH_DIVIDING { 1 } else { workers };
     let parts = memory.parts(workers);
     let lists: Result<Vec<_>, _> = if workers == 1 {
-        parts.into_iter().map(finish).collect()
+        parts.into_iter().map(&finish).collect()
     } else {
         let parts: Vec<_> = parts.into_iter().map(|part| Mutex::new((Some(part), None))).collect();
         pool.for_each(workers, parts.len(), 1, |at| {
             let (part, changes) = &mut *parts[at].lock();
-            *changes = part.take().map(finish);
+            *changes = part.take().map(&finish);
         });
         parts.into_iter().filter_map(|part| part.into_inner().1).collect()
     };
     match lists {
         Ok(lists) => {
             memory.reset_finished();
-            Ok(if sort { merge_sorted(lists) } else { append(lists) })
+            Ok(lists)
         }
         Err(error) => {
             memory.reset();

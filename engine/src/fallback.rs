@@ -13,14 +13,14 @@ use crate::admission::Admitted;
 use crate::error::BlockError;
 use crate::vm::{Outcome, Vm};
 
-/// A key with the value that a parallel stretch has found there, and the one that it got.
-pub type TakenOver<V> = (<V as Vm>::Key, Option<<V as Vm>::Value>, Option<<V as Vm>::Value>);
-
 /// Executes transactions one after another, on a state of its own between those of a block's parallel stretches. What
 /// comes of it must be what the [`Vm`] would have given.
 ///
 /// It is `Sync` because the workers of a parallel stretch read what it has left.
 pub trait Fallback<V: Vm>: Sync {
+    /// What a parallel stretch has made of a key, as this takes it over.
+    type TakenOver: Send;
+
     /// The value of `key` after the transactions so far. `None` where it is what the storage has.
     fn current(&self, key: &V::Key) -> Option<Option<V::Value>>;
 
@@ -38,11 +38,15 @@ pub trait Fallback<V: Vm>: Sync {
         commit: impl FnMut(Outcome<V::Output>) -> Admitted,
     ) -> Result<(), BlockError>;
 
-    /// Takes over what a parallel stretch that was given up has changed, in no order.
+    /// What is to be taken over of a key that a parallel stretch has changed from `base` to `last`. Several workers ask.
+    fn taken_over(key: V::Key, base: &Option<V::Value>, last: Option<V::Value>) -> Self::TakenOver;
+
+    /// Takes over what a parallel stretch that was given up has changed, in no order. The block waits for it: what was
+    /// executed in parallel may be most of it, and what is left little.
     ///
     /// # Errors
     /// [`BlockError`] where that needs the storage, and the storage fails. As above, the block has no result then.
-    fn take_over(&mut self, changes: Vec<TakenOver<V>>) -> Result<(), BlockError>;
+    fn take_over(&mut self, changes: Vec<Self::TakenOver>) -> Result<(), BlockError>;
 }
 
 /// The state as the earlier stretches of the block have left it.

@@ -109,7 +109,7 @@ pub use changes::Changes;
 pub use config::{BlockPolicy, Config, Mode, OnRejected};
 pub use engine::{BlockOutput, Engine};
 pub use error::BlockError;
-pub use fallback::{Fallback, TakenOver};
+pub use fallback::Fallback;
 pub use metrics::Metrics;
 pub use vm::{AddError, Checkpoint, Key, Outcome, RareKind, StateView, Stop, Touch, Verdict, Vm};
 pub use weft_mvmemory::{Change, KeyChange, NoDelta, OutOfBounds, Value};

@@ -14,7 +14,7 @@ use crate::block::{BlockRun, Commit};
 use crate::changes::{self, Changes};
 use crate::config::Config;
 use crate::error::BlockError;
-use crate::fallback::TakenOver;
+use crate::fallback::Fallback;
 use crate::head_start::head_start;
 use crate::metrics::{Counts, Metrics};
 use crate::overlay::Overlay;
@@ -26,8 +26,8 @@ use crate::scratch::Scratch;
 use crate::sizing::Sizing;
 use crate::vm::{Outcome, Vm};
 
-/// Keys with the values that were found there and those that they got.
-type ChangesWithBases<V> = Vec<TakenOver<V>>;
+/// How far the block has come with a stretch, and what the stretch has left, key by key.
+type Finished<V, F, T> = Result<(Progress<V, F>, Vec<T>), BlockError>;
 
 /// A stretch of a block that was executed in parallel. What comes of it must be [finished](ParallelPath::finish).
 pub(crate) struct ParallelStretch<V: Vm, F> {
@@ -241,27 +241,19 @@ impl<V: Vm> ParallelPath<V> {
         }
     }
 
-    /// The changes of a stretch that was given up, in no order, each with what the stretch found under its key.
-    pub(crate) fn finish_with_bases<R, F>(
-        &self,
-        stretch: ParallelStretch<V, F>,
-        reader: &R,
-    ) -> Result<(Progress<V, F>, ChangesWithBases<V>), BlockError>
+    /// What `B` takes over of a stretch that was given up, in no order.
+    pub(crate) fn finish_for<B, R, F>(&self, stretch: ParallelStretch<V, F>, reader: &R) -> Finished<V, F, B::TakenOver>
     where
+        B: Fallback<V>,
         R: StateReader<V::Key, V::Value>,
     {
-        let ParallelStretch { mut scratch, commit, .. } = stretch;
-        let mut changes = Vec::new();
-        let collected = scratch.memory.finish_with_bases(
-            commit.units,
-            |key| reader.read(key),
-            |key, base, value| changes.push((key, base.clone(), value)),
-        );
+        let ParallelStretch { mut scratch, commit, workers, .. } = stretch;
+        let changes =
+            changes::collect_with(&mut scratch.memory, commit.units, reader, &self.pool, workers, B::taken_over);
         self.scratch.lock().push(scratch);
-        if let Some(error) = commit.error {
-            return Err(error);
+        match commit.error {
+            Some(error) => Err(error),
+            None => Ok((commit.progress, changes?)),
         }
-        collected.map_err(BlockError::Changes)?;
-        Ok((commit.progress, changes))
     }
 }

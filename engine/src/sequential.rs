@@ -13,7 +13,7 @@ use crate::admission::{Admitted, BlockEnd};
 use crate::config::BlockPolicy;
 use crate::engine::BlockOutput;
 use crate::error::{BlockError, panic_message};
-use crate::fallback::{Fallback, TakenOver};
+use crate::fallback::Fallback;
 use crate::metrics::{Metrics, Stopwatch};
 use crate::progress::Progress;
 use crate::vm::{AddError, Checkpoint, Key, Outcome, StateView, Stop, Verdict, Vm};
@@ -334,6 +334,9 @@ impl<'b, V: Vm, R> SequentialPath<'b, V, R> {
 }
 
 impl<V: Vm, R: StateReader<V::Key, V::Value>> Fallback<V> for SequentialPath<'_, V, R> {
+    /// The key, what was found there, and what it has become.
+    type TakenOver = (V::Key, Option<V::Value>, Option<V::Value>);
+
     fn current(&self, key: &V::Key) -> Option<Option<V::Value>> {
         self.state.current(key).cloned()
     }
@@ -348,7 +351,11 @@ impl<V: Vm, R: StateReader<V::Key, V::Value>> Fallback<V> for SequentialPath<'_,
         execute_stretch(self.vm, self.reader, transactions, stretch, state, |_, outcome| commit(outcome))
     }
 
-    fn take_over(&mut self, changes: Vec<TakenOver<V>>) -> Result<(), BlockError> {
+    fn taken_over(key: V::Key, base: &Option<V::Value>, last: Option<V::Value>) -> Self::TakenOver {
+        (key, base.clone(), last)
+    }
+
+    fn take_over(&mut self, changes: Vec<Self::TakenOver>) -> Result<(), BlockError> {
         for (key, base, current) in changes {
             self.state.take_over(key, base, current);
         }

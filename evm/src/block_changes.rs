@@ -9,6 +9,7 @@ use revm::primitives::B256Map;
 use revm::primitives::hardfork::SpecId;
 use revm::state::EvmState;
 
+use crate::below::KeyChanges;
 use crate::canary::Canary;
 use crate::diff::{AfterJournal, Basics, StateDiff};
 use crate::state::{Holdings, Identity, StateKey, StateValue};
@@ -16,19 +17,32 @@ use crate::state::{Holdings, Identity, StateKey, StateValue};
 /// What a block has changed.
 #[derive(Debug, Clone)]
 pub struct BlockChanges {
-    pub(crate) source: Source,
+    pub(crate) layers: Layers,
     pub(crate) spec: SpecId,
 }
 
-/// What the changes are known from.
-#[derive(Debug, Clone)]
-pub(crate) enum Source {
-    /// The engine: final values by key, without what came back to its old value.
-    Keys(Vec<(StateKey, Option<StateValue>)>),
-    /// revm's journal, which has executed the block alone.
-    Journal(EvmState),
-    /// revm's journal, and on top of it what a parallel stretch has changed, with which the block has ended.
-    JournalBelow(EvmState, Vec<(StateKey, Option<StateValue>)>),
+/// What the changes are known from: each layer on top of those before it, most of them empty.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Layers {
+    /// What parallel stretches have changed after which plain revm has gone on.
+    pub(crate) below: KeyChanges,
+    /// revm's journal.
+    pub(crate) journal: EvmState,
+    /// What the parallel stretch has changed with which the block has ended, without what came back to its old value.
+    pub(crate) last: KeyChanges,
+}
+
+impl Layers {
+    /// Those of a block that plain revm has executed alone.
+    pub(crate) fn of_journal(journal: EvmState) -> Self {
+        Self { journal, ..Self::default() }
+    }
+
+    /// Whether a slot can be in several.
+    fn are_several(&self) -> bool {
+        let empty = [self.below.is_empty(), self.journal.is_empty(), self.last.is_empty()];
+        empty.into_iter().filter(|is_empty| !is_empty).count() > 1
+    }
 }
 
 /// The changed parts of one account.
@@ -80,38 +94,15 @@ impl BlockChanges {
 
     /// By account, with the codes that are new.
     pub(crate) fn by_account(&self) -> (BTreeMap<Address, ChangedAccount>, B256Map<Bytecode>) {
-        let ((mut accounts, mut codes), changes) = match &self.source {
-            Source::Keys(changes) => (Default::default(), changes),
-            Source::Journal(state) => return self.of_journal(state),
-            Source::JournalBelow(state, changes) => (self.of_journal(state), changes),
-        };
-        for (key, value) in changes {
-            match (key, value) {
-                (StateKey::Holdings(address), value) => {
-                    let holdings =
-                        if let Some(StateValue::Holdings(holdings)) = value { *holdings } else { Holdings::default() };
-                    accounts.entry(*address).or_default().holdings = Some(holdings);
-                }
-                (StateKey::Identity(address), value) => {
-                    let identity =
-                        if let Some(StateValue::Identity(identity)) = value { *identity } else { Identity::ABSENT };
-                    accounts.entry(*address).or_default().identity = Some(identity);
-                }
-                (StateKey::Slot(address, generation, slot), value) => {
-                    let value = if let Some(StateValue::Slot(value)) = value { *value } else { U256::ZERO };
-                    accounts.entry(*address).or_default().slots.push((*generation, *slot, value));
-                }
-                (StateKey::DeployedCode(hash), Some(StateValue::Code(code))) => {
-                    codes.insert(*hash, code.clone());
-                }
-                // Neither is ever removed, nor written otherwise.
-                (StateKey::Code(_) | StateKey::DeployedCode(_) | StateKey::BlockHash(_), _) => {}
-            }
+        let Layers { below, journal, last } = &self.layers;
+        let mut changed = Changed::default();
+        changed.add_keys(below);
+        changed.add_journal(journal, self.clears_empty_accounts());
+        changed.add_keys(last);
+        if self.layers.are_several() && !Canary::StaleBelow.sings() {
+            changed.accounts.values_mut().for_each(ChangedAccount::keep_last_slots);
         }
-        if matches!(self.source, Source::JournalBelow(..)) && !Canary::StaleBelow.sings() {
-            accounts.values_mut().for_each(ChangedAccount::keep_last_slots);
-        }
-        (accounts, codes)
+        (changed.accounts, changed.codes)
     }
 
     /// What differs from the state before the block.
@@ -133,29 +124,65 @@ impl BlockChanges {
     pub fn codes(&self) -> B256Map<Bytecode> {
         self.by_account().1
     }
+}
 
-    fn of_journal(&self, state: &EvmState) -> (BTreeMap<Address, ChangedAccount>, B256Map<Bytecode>) {
-        let mut accounts = BTreeMap::new();
-        let mut codes = B256Map::default();
+/// The changes of one layer after another.
+#[derive(Debug, Default)]
+struct Changed {
+    accounts: BTreeMap<Address, ChangedAccount>,
+    codes: B256Map<Bytecode>,
+}
+
+impl Changed {
+    fn account(&mut self, address: &Address) -> &mut ChangedAccount {
+        self.accounts.entry(*address).or_default()
+    }
+
+    fn add_keys(&mut self, changes: &[(StateKey, Option<StateValue>)]) {
+        for (key, value) in changes {
+            match (key, value) {
+                (StateKey::Holdings(address), value) => {
+                    let holdings =
+                        if let Some(StateValue::Holdings(holdings)) = value { *holdings } else { Holdings::default() };
+                    self.account(address).holdings = Some(holdings);
+                }
+                (StateKey::Identity(address), value) => {
+                    let identity =
+                        if let Some(StateValue::Identity(identity)) = value { *identity } else { Identity::ABSENT };
+                    self.account(address).identity = Some(identity);
+                }
+                (StateKey::Slot(address, generation, slot), value) => {
+                    let value = if let Some(StateValue::Slot(value)) = value { *value } else { U256::ZERO };
+                    self.account(address).slots.push((*generation, *slot, value));
+                }
+                (StateKey::DeployedCode(hash), Some(StateValue::Code(code))) => {
+                    self.codes.insert(*hash, code.clone());
+                }
+                // Neither is ever removed, nor written otherwise.
+                (StateKey::Code(_) | StateKey::DeployedCode(_) | StateKey::BlockHash(_), _) => {}
+            }
+        }
+    }
+
+    fn add_journal(&mut self, state: &EvmState, clears_empty_accounts: bool) {
         for (address, account) in state {
-            let Some(AfterJournal { after, is_wiped }) = AfterJournal::of(account, self.clears_empty_accounts()) else {
+            let Some(AfterJournal { after, is_wiped }) = AfterJournal::of(account, clears_empty_accounts) else {
                 continue;
             };
             let generation = u32::from(is_wiped);
             let gone = Basics { balance: U256::ZERO, nonce: 0, code_hash: Identity::ABSENT.code_hash };
             let basics = after.unwrap_or(gone);
             if let Some(code) = account.info.code.as_ref().filter(|code| after.is_some() && !code.is_empty()) {
-                codes.insert(basics.code_hash, code.clone());
+                self.codes.insert(basics.code_hash, code.clone());
             }
-            let identity =
-                Identity { code_hash: basics.code_hash, generation, exists: after.is_some(), ..Identity::ABSENT };
+            let changed = self.account(address);
+            changed.identity =
+                Some(Identity { code_hash: basics.code_hash, generation, exists: after.is_some(), ..Identity::ABSENT });
+            changed.holdings = Some(Holdings { balance: basics.balance, nonce: basics.nonce });
             // What the journal takes for the original is what the last transaction found. It clears the storage of an
             // account that is destroyed when it next loads it.
             let slots = account.storage.iter().filter(|_| after.is_some() || Canary::DestroyedBelow.sings());
-            let slots = slots.map(|(slot, value)| (generation, *slot, value.present_value)).collect();
-            let holdings = Holdings { balance: basics.balance, nonce: basics.nonce };
-            accounts.insert(*address, ChangedAccount { holdings: Some(holdings), identity: Some(identity), slots });
+            changed.slots.extend(slots.map(|(slot, value)| (generation, *slot, value.present_value)));
         }
-        (accounts, codes)
     }
 }

@@ -35,6 +35,10 @@ pub(crate) enum Canary {
     LeaveLoaded,
     /// A thread takes the accounts of one block's database for those of another's.
     OldAccounts,
+    /// Plain revm reads from the database what a parallel stretch before it has written to a slot.
+    ForgetBelow,
+    /// Of what two parallel stretches have changed below plain revm's journal the first one's stays.
+    KeepBelow,
     /// Of a slot in the kept journal and in the parallel stretch that followed, the journal's value may stay.
     StaleBelow,
     /// The slots of an account that was destroyed, which the kept journal still has, come back with the account.

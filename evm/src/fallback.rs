@@ -2,7 +2,9 @@
 //!
 //! A chain of dependent transactions is executed as fast as revm goes: the journal is the only cache, and nothing is
 //! copied out of it between two stretches. The workers of a parallel stretch read the state key by key; what the journal
-//! has of a key is what it is there. What such a stretch has changed when it is given up is put into the journal.
+//! has of a key is what it is there. What such a stretch has changed when it is given up stays [below](Below) the journal,
+//! which loads it from there like the rest; but what the journal has already is changed there, and so is an account whose code
+//! or storage was replaced.
 //!
 //! Two things of the journal are to be known:
 //! - It keeps no count of how often an account was created or destroyed. Generations need to be consistent within one
@@ -24,10 +26,11 @@ use revm::primitives::hardfork::SpecId;
 use revm::primitives::hash_map::Entry;
 use revm::primitives::{AddressMap, B256Map};
 use revm::state::{Account, EvmState, EvmStorageSlot, TransactionId};
-use weft_engine::{Admitted, BlockError, Outcome, TakenOver};
+use weft_engine::{Admitted, BlockError, Outcome};
 use weft_storage::StorageError;
 
 use crate::EvmEnv;
+use crate::below::{Below, KeyChanges};
 use crate::diff::Basics;
 use crate::sequential::PlainMachine;
 use crate::state::{Holdings, Identity, StateKey, StateValue};
@@ -43,12 +46,13 @@ pub(crate) struct Fallback<'b, DB> {
     next: TransactionId,
     /// The codes that count as deployed, once somebody asks.
     codes: OnceLock<B256Map<Bytecode>>,
-    is_used: bool,
+    below: Below,
 }
 
 impl<'b, DB: DatabaseRef + Sync> Fallback<'b, DB> {
     pub(crate) fn new(env: &'b EvmEnv, db: &'b DB) -> Self {
-        Self { env, db, state: EvmState::default(), next: TransactionId::ZERO, codes: OnceLock::new(), is_used: false }
+        let (state, next) = (EvmState::default(), TransactionId::ZERO);
+        Self { env, db, state, next, codes: OnceLock::new(), below: Below::default() }
     }
 
     /// Whether it gives what it should under the rules of `spec`.
@@ -56,10 +60,10 @@ impl<'b, DB: DatabaseRef + Sync> Fallback<'b, DB> {
         spec.is_enabled_in(SpecId::SPURIOUS_DRAGON)
     }
 
-    /// All accounts that were loaded, as [`sequential::Executed`](crate::sequential::Executed) has them; `None` where no
-    /// part of the block was left to it.
-    pub(crate) fn into_state(self) -> Option<EvmState> {
-        self.is_used.then_some(self.state)
+    /// What stretches that were given up have changed, and above it all accounts that were loaded, as
+    /// [`sequential::Executed`](crate::sequential::Executed) has them.
+    pub(crate) fn into_layers(self) -> (KeyChanges, EvmState) {
+        (self.below.into_changes(), self.state)
     }
 
     fn codes(&self) -> &B256Map<Bytecode> {
@@ -78,6 +82,7 @@ impl<'b, DB: DatabaseRef + Sync> Fallback<'b, DB> {
                     let what = format!("read account {address}");
                     BlockError::Changes(StorageError::backend("the revm database", what, error))
                 })?;
+                let info = self.below.account(address, info);
                 let mut account = info.map_or_else(|| Account::new_not_existing(self.next), Account::from);
                 account.transaction_id = self.next;
                 new.insert(account)
@@ -156,12 +161,17 @@ fn identity(account: &Account) -> Option<Identity> {
 }
 
 impl<DB: DatabaseRef + Sync> weft_engine::Fallback<EvmVm> for Fallback<'_, DB> {
+    type TakenOver = (StateKey, Option<StateValue>);
+
     fn current(&self, key: &StateKey) -> Option<Option<StateValue>> {
         match key {
-            StateKey::Holdings(address) => Some(holdings(self.state.get(address)?).into_value()),
+            StateKey::Holdings(address) => match self.state.get(address) {
+                Some(account) => Some(holdings(account).into_value()),
+                None => self.below.get(key).cloned(),
+            },
             StateKey::Identity(address) => Some(identity(self.state.get(address)?).map(StateValue::Identity)),
             StateKey::Slot(address, of, slot) => {
-                let account = self.state.get(address)?;
+                let Some(account) = self.state.get(address) else { return self.below.get(key).cloned() };
                 let is_wiped = generation(account) > 0;
                 if *of != generation(account) || account.is_selfdestructed_locally() {
                     return Some(None);
@@ -171,7 +181,8 @@ impl<DB: DatabaseRef + Sync> weft_engine::Fallback<EvmVm> for Fallback<'_, DB> {
                         let value = slot.present_value;
                         Some((!value.is_zero()).then_some(StateValue::Slot(value)))
                     }
-                    None => is_wiped.then_some(None),
+                    None if is_wiped => Some(None),
+                    None => self.below.get(key).cloned(),
                 }
             }
             StateKey::DeployedCode(hash) => self.codes().get(hash).map(|code| Some(StateValue::Code(code.clone()))),
@@ -185,9 +196,8 @@ impl<DB: DatabaseRef + Sync> weft_engine::Fallback<EvmVm> for Fallback<'_, DB> {
         stretch: Range<usize>,
         mut commit: impl FnMut(Outcome<TransactionOutput>) -> Admitted,
     ) -> Result<(), BlockError> {
-        self.is_used = true;
         self.codes = OnceLock::new();
-        let mut machine = PlainMachine::new(self.env, self.db);
+        let mut machine = PlainMachine::above(self.env, self.db, &self.below);
         let (state, next) = machine.kept();
         (*state, *next) = (mem::take(&mut self.state), self.next);
         for transaction in stretch {
@@ -212,11 +222,14 @@ impl<DB: DatabaseRef + Sync> weft_engine::Fallback<EvmVm> for Fallback<'_, DB> {
         Ok(())
     }
 
-    fn take_over(&mut self, changes: Vec<TakenOver<EvmVm>>) -> Result<(), BlockError> {
-        self.is_used = true;
+    fn taken_over(key: StateKey, _: &Option<StateValue>, last: Option<StateValue>) -> Self::TakenOver {
+        (key, last)
+    }
+
+    fn take_over(&mut self, changes: Vec<Self::TakenOver>) -> Result<(), BlockError> {
         // Before any account is changed: with the last account that has a code, the code is gone.
         let mut codes = B256Map::default();
-        for (key, _, value) in &changes {
+        for (key, value) in &changes {
             match (key, value) {
                 (_, Some(StateValue::Identity(Identity { code_hash, is_deployed: true, .. }))) => {
                     if let Some(code) = self.codes().get(code_hash) {
@@ -231,30 +244,37 @@ impl<DB: DatabaseRef + Sync> weft_engine::Fallback<EvmVm> for Fallback<'_, DB> {
         }
         // What slots belong to, where the stretch has changed that.
         let mut generations = AddressMap::default();
-        for (key, _, value) in &changes {
+        for (key, value) in &changes {
             if let (StateKey::Identity(address), Some(StateValue::Identity(identity))) = (key, value) {
                 self.take_identity(*address, *identity, codes.get(&identity.code_hash).cloned())?;
                 generations.insert(*address, identity.generation);
             }
         }
-        for (key, _, value) in changes {
-            match (key, value) {
-                (StateKey::Holdings(address), value) => {
+        self.below.reserve(changes.len());
+        for (key, value) in changes {
+            match key {
+                StateKey::Holdings(address) if self.state.contains_key(&address) => {
                     let Holdings { balance, nonce } =
                         if let Some(StateValue::Holdings(holdings)) = value { holdings } else { Holdings::default() };
                     let info = &mut self.changed(address)?.info;
                     (info.balance, info.nonce) = (balance, nonce);
                 }
-                (StateKey::Slot(address, of, slot), value) => {
-                    let next = self.next;
-                    let value = if let Some(StateValue::Slot(value)) = value { value } else { U256::ZERO };
-                    let account = self.changed(address)?;
+                StateKey::Slot(address, of, slot) if let Some(account) = self.state.get(&address) => {
                     let last = generations.get(&address).copied().unwrap_or_else(|| generation(account));
-                    if of == last {
-                        account.storage.insert(slot, EvmStorageSlot::new(value, next));
+                    if of != last {
+                        continue;
+                    }
+                    // A journal asks for no slot of an account whose storage is wiped, nor for one that it has.
+                    if generation(account) > 0 || account.storage.contains_key(&slot) {
+                        let value = if let Some(StateValue::Slot(value)) = value { value } else { U256::ZERO };
+                        let slot_after = EvmStorageSlot::new(value, self.next);
+                        self.changed(address)?.storage.insert(slot, slot_after);
+                    } else {
+                        self.below.put(key, value);
                     }
                 }
-                _ => {}
+                StateKey::Holdings(_) | StateKey::Slot(..) => self.below.put(key, value),
+                StateKey::Identity(_) | StateKey::Code(_) | StateKey::DeployedCode(_) | StateKey::BlockHash(_) => {}
             }
         }
         self.codes = OnceLock::new();

@@ -82,6 +82,7 @@
 //! - Chains with transactions or rules of their own need a [`Vm`](weft_engine::Vm) of their own.
 
 mod access;
+mod below;
 mod block_changes;
 mod canary;
 mod changes;

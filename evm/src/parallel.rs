@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 use revm::context::TxEnv;
 use revm::context::result::{EVMError, ExecutionResult, InvalidTransaction};
 use revm::database_interface::DatabaseRef;
+use revm::state::EvmState;
 use weft_engine::{BlockError, BlockPolicy, Config, Engine, Metrics, Mode};
 use weft_storage::StorageError;
 
 use crate::EvmEnv;
-use crate::block_changes::{BlockChanges, Source};
+use crate::block_changes::{BlockChanges, Layers};
 use crate::fallback::Fallback;
 use crate::reader::DatabaseReader;
 use crate::sequential;
@@ -136,15 +137,16 @@ impl ParallelEvm {
         // Blocks of one chain differ as much from each other as from those of another.
         self.engine.forget_trials();
         let spec = env.cfg_env.spec;
-        let (block, journal) = if self.engine.config().mode == Mode::Auto && Fallback::<DB>::suits(spec) {
+        let (block, below, journal) = if self.engine.config().mode == Mode::Auto && Fallback::<DB>::suits(spec) {
             let mut fallback = Fallback::new(env, db);
             let block = self.engine.execute_block_beside(&vm, &reader, transactions, unit_length, &mut fallback)?;
-            (block, fallback.into_state())
+            let (below, journal) = fallback.into_layers();
+            (block, below, journal)
         } else {
             let policy = BlockPolicy::default();
             let block =
                 self.engine.execute_block_in_units(&vm, &reader, transactions, policy, unit_length, |_, _| {})?;
-            (block, None)
+            (block, Vec::new(), EvmState::default())
         };
         let results = block.outcomes.into_iter().enumerate().map(|(transaction, outcome)| match outcome.output {
             TransactionOutput::Executed(result) => Ok(result),
@@ -153,12 +155,7 @@ impl ParallelEvm {
         });
         // In the place of the outcomes: results are large, and memory that is written for the first time is slow.
         let results = results.collect::<Result<_, _>>()?;
-        let source = match journal {
-            None => Source::Keys(block.changes),
-            Some(state) if block.changes.is_empty() => Source::Journal(state),
-            Some(state) => Source::JournalBelow(state, block.changes),
-        };
-        let changes = BlockChanges { source, spec };
+        let changes = BlockChanges { layers: Layers { below, journal, last: block.changes }, spec };
         Ok(ParallelExecuted { results, changes, metrics: block.metrics })
     }
 
@@ -200,6 +197,6 @@ fn execute_alone<DB: DatabaseRef>(
         workers: 1,
         ..Metrics::default()
     };
-    let changes = BlockChanges { source: Source::Journal(executed.state), spec };
+    let changes = BlockChanges { layers: Layers::of_journal(executed.state), spec };
     Ok(ParallelExecuted { results: executed.results, changes, metrics })
 }

@@ -32,6 +32,7 @@ use revm::state::{Account, AccountId, AccountInfo, AccountStatus, EvmState, Tran
 use revm::{Database, ExecuteEvm, MainBuilder};
 
 use crate::EvmEnv;
+use crate::below::Below;
 
 /// What a list of transactions gives.
 #[derive(Debug)]
@@ -84,7 +85,15 @@ pub(crate) struct PlainMachine<'t, DB: DatabaseRef> {
 
 impl<'t, DB: DatabaseRef> PlainMachine<'t, DB> {
     pub(crate) fn new(env: &EvmEnv, db: DB) -> Self {
-        let database = WithoutDestroyed { db, destroyed: AddressSet::default() };
+        Self::on(env, Base { db, below: None, destroyed: AddressSet::default() })
+    }
+
+    /// On what parallel stretches have left of the database, from EIP-161 on.
+    pub(crate) fn above(env: &EvmEnv, db: DB, below: &'t Below) -> Self {
+        Self::on(env, Base { db, below: Some(below), destroyed: AddressSet::default() })
+    }
+
+    fn on(env: &EvmEnv, database: Base<'t, DB>) -> Self {
         let context: MainnetContext<_> = Context::new(database, env.cfg_env.spec);
         let context = context.with_tx(&*NO_TRANSACTION).with_cfg(env.cfg_env.clone()).with_block(env.block_env.clone());
         Self {
@@ -140,7 +149,7 @@ struct KeptJournal<'t, DB: DatabaseRef> {
 
 type PlainFrame = revm::handler::EthFrame<revm::interpreter::interpreter::EthInterpreter>;
 type PlainContext<'t, DB> = Context<BlockEnv, &'t TxEnv, CfgEnv, DB, Journal<DB>, ()>;
-type PlainEvm<'t, DB> = MainnetEvm<PlainContext<'t, WithoutDestroyed<DB>>>;
+type PlainEvm<'t, DB> = MainnetEvm<PlainContext<'t, Base<'t, DB>>>;
 
 impl<'t, DB: DatabaseRef> Handler for KeptJournal<'t, DB> {
     type Evm = PlainEvm<'t, DB>;
@@ -161,24 +170,34 @@ impl<'t, DB: DatabaseRef> Handler for KeptJournal<'t, DB> {
     }
 }
 
-/// A database without the accounts that the block has destroyed.
+/// What the journal loads from: the database, without the accounts that the block has destroyed, and with what was changed
+/// elsewhere.
 #[derive(Debug)]
-struct WithoutDestroyed<DB> {
+struct Base<'t, DB> {
     db: DB,
+    below: Option<&'t Below>,
     destroyed: AddressSet,
 }
 
-impl<DB> WithoutDestroyed<DB> {
+impl<DB> Base<'_, DB> {
     fn has(&self, address: &Address) -> bool {
         self.destroyed.is_empty() || !self.destroyed.contains(address)
     }
+
+    fn changed_slot(&self, address: Address, slot: U256) -> Option<U256> {
+        self.below.and_then(|below| below.slot(address, slot))
+    }
 }
 
-impl<DB: DatabaseRef> Database for WithoutDestroyed<DB> {
+impl<DB: DatabaseRef> Database for Base<'_, DB> {
     type Error = DB::Error;
 
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, DB::Error> {
-        if self.has(&address) { self.db.basic_ref(address) } else { Ok(None) }
+        if !self.has(&address) {
+            return Ok(None);
+        }
+        let info = self.db.basic_ref(address)?;
+        Ok(if let Some(below) = self.below { below.account(address, info) } else { info })
     }
 
     fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, DB::Error> {
@@ -186,11 +205,19 @@ impl<DB: DatabaseRef> Database for WithoutDestroyed<DB> {
     }
 
     fn storage(&mut self, address: Address, slot: U256) -> Result<U256, DB::Error> {
-        if self.has(&address) { self.db.storage_ref(address, slot) } else { Ok(U256::ZERO) }
+        match self.changed_slot(address, slot) {
+            Some(value) => Ok(value),
+            None if self.has(&address) => self.db.storage_ref(address, slot),
+            None => Ok(U256::ZERO),
+        }
     }
 
     fn storage_by_account_id(&mut self, address: Address, id: AccountId, slot: U256) -> Result<U256, DB::Error> {
-        if self.has(&address) { self.db.storage_by_account_id_ref(address, id, slot) } else { Ok(U256::ZERO) }
+        match self.changed_slot(address, slot) {
+            Some(value) => Ok(value),
+            None if self.has(&address) => self.db.storage_by_account_id_ref(address, id, slot),
+            None => Ok(U256::ZERO),
+        }
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, DB::Error> {

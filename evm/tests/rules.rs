@@ -191,6 +191,28 @@ fn a_slot_that_comes_back_after_the_stretch_of_plain_revm() {
     }
 }
 
+/// One slot and one balance are changed in two parallel stretches, and left alone by plain revm in between: then they are
+/// not in its journal when it goes on after the second.
+#[test]
+fn what_parallel_stretches_leave_below_plain_revm_is_found_there() {
+    let mut counts = Asm::default();
+    counts.push(1).push(0).op(op::CALLDATALOAD).ops(&[op::SLOAD, op::ADD]);
+    counts.push(0).ops(&[op::CALLDATALOAD, op::SSTORE]);
+    let pre = world(counts);
+    let count = |index, slot: u64| call(index, CONTRACT, 0, U256::from(slot).to_be_bytes_vec());
+    let path = Path::alternating(3, 1, u32::MAX);
+    for length in 1..48 {
+        // Three units in parallel, and eight times as many that are not.
+        let transactions = (0..length).map(|index| match index {
+            1 | 28 => call(index, OTHER, 1, Bytes::new()),
+            3..=26 => count(index, 2),
+            _ if index % 4 == 1 => call(index, OTHER, 1, Bytes::new()),
+            _ => count(index, 1),
+        });
+        block(SpecId::CANCUN, pre.clone(), transactions).check(&path).unwrap();
+    }
+}
+
 /// Plain revm destroys it, and leaves its storage in the journal; or whoever pays it does so in the same stretch.
 #[test]
 fn what_is_destroyed_in_one_stretch_and_paid_in_the_next_has_no_storage() {

@@ -176,22 +176,6 @@ impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K
         })
     }
 
-    /// As [`finish`](Self::finish), but hands out each change with the key's base value, in no order.
-    ///
-    /// # Errors
-    /// What `load` returned; some changes may have been handed out. The memory is emptied all the same.
-    pub fn finish_with_bases<E>(
-        &mut self,
-        end: u32,
-        mut load: impl FnMut(&K) -> Result<Option<V>, E>,
-        mut change: impl FnMut(K, &Option<V>, Option<V>),
-    ) -> Result<(), E> {
-        let mut parts = self.parts(1).into_iter();
-        let finished = parts.try_for_each(|part| part.for_each_change(end, &mut load, &mut change));
-        self.reset();
-        finished
-    }
-
     /// Divides the locations of the block into at most `count` parts of about the same size, for several workers to
     /// [finish](Part::finish) at once. If all have succeeded [`reset_finished`](Self::reset_finished) must follow,
     /// else [`reset`](Self::reset).
@@ -257,28 +241,30 @@ impl<K, V: Value> Part<'_, K, V> {
     /// # Errors
     /// What `load` returned.
     pub fn finish<E>(self, end: u32, load: impl FnMut(&K) -> Result<Option<V>, E>) -> Result<Vec<KeyChange<K, V>>, E> {
-        let mut changes = Vec::with_capacity(self.len);
-        self.for_each_change(end, load, |key, _, value| changes.push((key, value)))?;
-        Ok(changes)
+        self.finish_with(end, load, |key, _, value| (key, value))
     }
 
-    /// Hands out the changes in no order: key, base value, final value. Empties the locations.
-    fn for_each_change<E>(
+    /// As [`finish`](Self::finish), with what `change` makes of each: it gets the key, its base value and its final one.
+    ///
+    /// # Errors
+    /// What `load` returned.
+    pub fn finish_with<E, T>(
         self,
         end: u32,
         mut load: impl FnMut(&K) -> Result<Option<V>, E>,
-        mut change: impl FnMut(K, &Option<V>, Option<V>),
-    ) -> Result<(), E> {
+        mut change: impl FnMut(K, &Option<V>, Option<V>) -> T,
+    ) -> Result<Vec<T>, E> {
+        let mut changes = Vec::with_capacity(self.len);
         for location in self.slices.into_iter().flatten() {
             if let Some(value) = location.take_final(end)
                 && *location.base(&mut load)? != value
             {
                 let key = location.take_key().expect("a location that was written has a key");
-                change(key, location.loaded_base(), value);
+                changes.push(change(key, location.loaded_base(), value));
             }
             location.reset();
         }
-        Ok(())
+        Ok(changes)
     }
 }
 
