@@ -5,7 +5,8 @@
 //! compares the time that the committed executions took with the time that has passed. Where the workers together did
 //! hardly more than one would have, the parallel path stops at its commit frontier, and the sequential path goes on
 //! from there for a stretch; then there is another trial. Stretches get longer with every trial that fails, also from
-//! one block to the next, so that a hopeless chain costs next to nothing; one good trial ends that.
+//! one block to the next, so that a hopeless chain costs next to nothing; one good trial ends that. Where transactions
+//! declare a chain themselves the trial has failed before it has begun.
 //!
 //! Results never depend on any of this: every path commits a prefix of the block.
 
@@ -20,6 +21,7 @@ use weft_storage::StateReader;
 use crate::admission::BlockEnd;
 use crate::canary::Canary;
 use crate::config::Config;
+use crate::declared_chain::{LOOKED_AT, is_declared_chain};
 use crate::engine::BlockOutput;
 use crate::error::{BlockError, panic_message};
 use crate::fallback::{Fallback, Layered};
@@ -253,6 +255,11 @@ where
                 ..Metrics::default()
             });
             next += sequential;
+            continue;
+        }
+        if config.worthwhile_percent > 0 && is_declared_chain(block.vm, &transactions[next..]) {
+            // What was looked at is a chain; as for what comes after it, another look costs little.
+            trials.failed(LOOKED_AT >> SHORTEST_STRETCH);
             continue;
         }
         let layered = Layered::new(&*fallback, block.reader);

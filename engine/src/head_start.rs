@@ -54,7 +54,7 @@ fn long<V: Vm>(vm: &V, transactions: &[V::Transaction], workers: usize) -> Vec<u
     long.into_iter().map(|(_, unit)| unit).collect()
 }
 
-/// `long`, each after those units that are known to write what it reads.
+/// `long`, each after those units that are known to change what it reads.
 fn with_what_they_need<V: Vm>(vm: &V, transactions: &[V::Transaction], long: &[u32]) -> Vec<u32> {
     // For each key, who of the long ones reads it.
     let mut readers: HashMap<V::Key, Vec<usize>, RandomState> = HashMap::default();

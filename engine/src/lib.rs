@@ -80,6 +80,7 @@ mod block;
 mod canary;
 mod changes;
 mod config;
+mod declared_chain;
 mod engine;
 mod error;
 mod fallback;

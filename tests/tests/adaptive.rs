@@ -82,6 +82,22 @@ fn a_value_that_comes_back_is_no_change() {
     }
 }
 
+/// What says itself that it can only follow each other is not tried. What comes after it is.
+#[test]
+fn a_declared_chain_is_not_tried_and_what_comes_after_it_is() {
+    let hinted = |key: Key| Program { ops: vec![Op::Increment(key)], gas: 1, hints: vec![key] };
+    let chain: Vec<_> = (0..1_000).map(|_| hinted(5)).collect();
+    // Hardly anything is too little for it: it would never be given up.
+    assert_eq!(run(&engine(1, 8), &chain).1.sequential_transactions, 1_000);
+    assert_eq!(run(&engine(0, 8), &chain).1.sequential_transactions, 0, "nobody wants to know");
+    let independent = (0..2_000).map(|at| hinted(10 + at % 1_000));
+    let both: Vec<_> = chain.into_iter().chain(independent).collect();
+    // It is looked at again after 64, 192, 448 and 960 transactions; there less of the chain is left than of the rest.
+    let (result, metrics) = run(&engine(1, 8), &both);
+    assert_eq!(result, run(&Engine::new(config(Mode::Sequential, 1, 1)), &both).0);
+    assert!((960..2_960).contains(&metrics.sequential_transactions), "{metrics:?}");
+}
+
 /// A transaction that was begun before its turn keeps a worker busy, and nothing of that shows before it is committed: as
 /// long as it runs, what the others do alone is not held against the parallel path.
 #[test]
