@@ -21,7 +21,7 @@ use crate::overlay::Overlay;
 use crate::patience::nap;
 use crate::progress::Progress;
 use crate::rare::WrittenKinds;
-use crate::record::{self, Record, WriteRecord};
+use crate::record::{self, Record, SharedRecord, WriteRecord};
 use crate::resume::Resumed;
 use crate::sizing::{Committed, Sizing};
 use crate::view::{CallCount, MemoryView};
@@ -30,7 +30,7 @@ use crate::vm::{Outcome, StopReason, Touch, Verdict, Vm};
 /// The stamp of what is published at the commit frontier: no incarnation has that number.
 const AT_FRONTIER: u32 = u32::MAX;
 
-pub(crate) type UnitRecord<V> = Mutex<Record<<V as Vm>::Value, <V as Vm>::Output>>;
+pub(crate) type UnitRecord<V> = SharedRecord<<V as Vm>::Value, <V as Vm>::Output>;
 
 /// How the execution of a unit ended.
 enum UnitEnd<O> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
 use weft_mvmemory::{Change, LocationId, MvMemory, Origin, Value};
 
@@ -73,20 +74,45 @@ pub(crate) enum Execution<O> {
     AtFrontier,
 }
 
-/// The record of one unit. Behind a lock, because a validation that comes too late may still look at it while the next
+/// The record of one unit, behind a lock, because a validation that comes too late may still look at it while the next
 /// incarnation's is put in its place; what it finds does not matter then, the scheduler ignores its verdict.
 #[derive(Debug)]
 #[repr(align(64))] // neighbours belong to different workers; sharing a cache line would couple them
+pub(crate) struct SharedRecord<V: Value, O>(Mutex<Record<V, O>>);
+
+impl<V: Value, O> SharedRecord<V, O> {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(Record::new()))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Record<V, O>> {
+        self.0.lock()
+    }
+
+    pub(crate) fn get_mut(&mut self) -> &mut Record<V, O> {
+        self.0.get_mut()
+    }
+}
+
+/// What few units leave.
+#[derive(Debug)]
+struct Seldom<V: Value> {
+    /// The values of the reads that were computed from deltas, in the order of the reads.
+    resolved: Vec<Option<V>>,
+    /// What its transactions have overwritten of each other.
+    overwritten: Vec<Overwritten<V>>,
+}
+
+/// The record of one unit.
+#[derive(Debug)]
 pub(crate) struct Record<V: Value, O> {
     pub(crate) reads: SmallVec<[ReadRecord; 4]>,
     /// Rarely written keys that were read without a location.
     pub(crate) rare_reads: SmallVec<[RareRead; 2]>,
-    /// The values of the reads that were computed from deltas, in the order of the reads.
-    pub(crate) resolved: Vec<Option<V>>,
     pub(crate) writes: SmallVec<[WriteRecord; 4]>,
     pub(crate) execution: Execution<O>,
-    /// What its transactions have overwritten of each other.
-    pub(crate) overwritten: Vec<Overwritten<V>>,
+    /// Apart, so that the record is small: there is one for every unit of the block. Once made it is kept.
+    seldom: Option<Box<Seldom<V>>>,
     /// What an execution has done that has not come to its end.
     pub(crate) kept: Option<Box<Kept<V, O>>>,
     /// Everything below was committed before the execution began: it cannot turn out stale.
@@ -102,10 +128,9 @@ impl<V: Value, O> Record<V, O> {
         Self {
             reads: SmallVec::new(),
             rare_reads: SmallVec::new(),
-            resolved: Vec::new(),
             writes: SmallVec::new(),
             execution: Execution::None,
-            overwritten: Vec::new(),
+            seldom: None,
             kept: None,
             on_final_values: false,
             was_disturbed: false,
@@ -117,14 +142,33 @@ impl<V: Value, O> Record<V, O> {
     pub(crate) fn clear(&mut self) {
         self.reads.clear();
         self.rare_reads.clear();
-        self.resolved.clear();
         self.writes.clear();
         self.execution = Execution::None;
-        self.overwritten.clear();
+        if let Some(seldom) = &mut self.seldom {
+            seldom.resolved.clear();
+            seldom.overwritten.clear();
+        }
         self.kept = None;
         self.on_final_values = false;
         self.was_disturbed = false;
         self.took = Duration::ZERO;
+    }
+
+    fn seldom(&mut self) -> &mut Seldom<V> {
+        self.seldom.get_or_insert_with(|| Box::new(Seldom { resolved: Vec::new(), overwritten: Vec::new() }))
+    }
+
+    /// The values of the reads that were computed from deltas, in the order of the reads.
+    pub(crate) fn resolved(&self) -> &[Option<V>] {
+        self.seldom.as_ref().map_or(&[], |seldom| &seldom.resolved)
+    }
+
+    /// Exchanges what the unit's transactions have overwritten of each other with what `overlay` has of that.
+    #[inline]
+    pub(crate) fn swap_overwritten(&mut self, overlay: &mut Overlay<V>) {
+        if self.seldom.is_some() || !overlay.overwritten.is_empty() {
+            std::mem::swap(&mut self.seldom().overwritten, &mut overlay.overwritten);
+        }
     }
 
     /// What the unit has read.
@@ -145,7 +189,7 @@ impl<V: Value, O> Record<V, O> {
 
     /// The same, for the reads that have a location.
     pub(crate) fn reads_are_current<K: Key>(&self, memory: &MvMemory<K, V>, unit: u32) -> bool {
-        let mut resolved = self.resolved.iter();
+        let mut resolved = self.resolved().iter();
         let mut reads = self.reads.iter();
         reads.all(|read| {
             let origin = read.origin();
@@ -200,9 +244,8 @@ impl<V: Value, O> Record<V, O> {
 
     /// Keeps what `overlay` has read from outside, for validation, and what it has overwritten.
     pub(crate) fn keep_reads(&mut self, overlay: &mut Overlay<V>) {
-        std::mem::swap(&mut self.overwritten, &mut overlay.overwritten);
+        self.swap_overwritten(overlay);
         self.reads.clear();
-        self.resolved.clear();
         self.rare_reads.clear();
         let mut are_resolved = false;
         self.reads.extend(overlay.accesses().iter().filter_map(|access| {
@@ -210,8 +253,11 @@ impl<V: Value, O> Record<V, O> {
             are_resolved |= origin == Origin::Resolved;
             Some(ReadRecord::new(access.location, origin, access.read_by))
         }));
+        if let Some(seldom) = &mut self.seldom {
+            seldom.resolved.clear();
+        }
         if are_resolved {
-            self.resolved.extend(overlay.accesses().iter().filter_map(|access| match &access.outside {
+            self.seldom().resolved.extend(overlay.accesses().iter().filter_map(|access| match &access.outside {
                 Some(Outside::Value(value, Origin::Resolved)) => Some(value.clone()),
                 _ => None,
             }));

@@ -105,7 +105,7 @@ impl<V: Value, O> Record<V, O> {
     /// The reads that are still what they were. Of the first transaction that has read something else `end` becomes the
     /// place.
     fn current_reads<K: Key>(&self, memory: &MvMemory<K, V>, unit: u32, end: &mut Place) -> Vec<CurrentRead<V>> {
-        let mut resolved = self.resolved.iter();
+        let mut resolved = self.resolved().iter();
         let mut current = Vec::with_capacity(self.reads.len());
         for read in &self.reads {
             let origin = read.origin();
@@ -165,7 +165,7 @@ impl<V: Value, O> Record<V, O> {
                 }
             }
         }
-        std::mem::swap(&mut self.overwritten, &mut overlay.overwritten);
+        self.swap_overwritten(overlay);
         while let Some(last) = overlay.overwritten.pop_if(|last| !is_early(last.by) && !Canary::KeepOverwriting.sings())
         {
             let at = access(memory, last.location, overlay);

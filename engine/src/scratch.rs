@@ -9,7 +9,6 @@ use crate::block::UnitRecord;
 use crate::canary::Canary;
 use crate::overlay::Overlay;
 use crate::rare::WrittenKinds;
-use crate::record::Record;
 use crate::vm::Vm;
 
 /// The memory of a block.
@@ -75,7 +74,7 @@ impl<V: Vm> Scratch<V> {
         self.scheduler.limit_run_ahead(workers);
         let units = units as usize;
         if self.records.len() < units {
-            self.records.resize_with(units, || Mutex::new(Record::new()));
+            self.records.resize_with(units, UnitRecord::<V>::new);
         }
     }
 

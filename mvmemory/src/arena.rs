@@ -7,15 +7,21 @@ use crate::location::Location;
 use crate::once::Once;
 use crate::sync::{AtomicU32, Ordering};
 
-/// Chunk `c` holds `FIRST << c` locations: 24 chunks cover more than any block can name. A power of two.
+/// Locations come in runs, of which each is twice as long as the one before, and run `r` holds `FIRST << r`: 24 cover more
+/// than any block can name. A power of two.
 #[cfg(not(loom))]
 const FIRST: u32 = 256;
 #[cfg(loom)]
 const FIRST: u32 = 2;
 #[cfg(not(loom))]
-const CHUNKS: usize = 24;
+const RUNS: usize = 24;
 #[cfg(loom)]
-const CHUNKS: usize = 3;
+const RUNS: usize = 3;
+/// A run is made in so many chunks, as a power of two: of what there is at most an eighth is not used, and not half.
+#[cfg(not(loom))]
+const CHUNK_BITS: u32 = 3;
+#[cfg(loom)]
+const CHUNK_BITS: u32 = 0;
 
 /// Numbers that a worker reserves at once.
 const RESERVED: u32 = 16;
@@ -49,19 +55,25 @@ impl Default for Reserve {
 
 /// A growing list of locations. Numbers are given out once per block; chunks are kept between blocks.
 pub(crate) struct Arena<K, V: Value> {
-    chunks: [Chunk<K, V>; CHUNKS],
+    chunks: [Chunk<K, V>; RUNS << CHUNK_BITS],
     /// On a cache line of its own: it is written all the time, and everything around it is read all the time.
     len: CachePadded<AtomicU32>,
 }
 
-/// Chunk and offset of a number.
+/// Chunk and offset of a number, and how many the chunk holds.
 #[inline]
-fn place(id: u32) -> (usize, usize) {
-    // With as many numbers before them as the first chunk has, chunks begin at powers of two.
+fn place(id: u32) -> (usize, usize, usize) {
+    // With as many numbers before them as the first run has, runs begin at powers of two. (The lowest bit says that it is
+    // not 0: its logarithm is one instruction then, and this is done at every access.)
     let shifted = id + FIRST;
-    let chunk = shifted.ilog2() - FIRST.ilog2();
-    (chunk as usize, (shifted ^ (FIRST << chunk)) as usize)
+    let length_bits = (shifted | 1).ilog2() - CHUNK_BITS;
+    let chunk = (length_bits << CHUNK_BITS) + (shifted >> length_bits) - FIRST_CHUNK;
+    let length = 1 << length_bits;
+    (chunk as usize, shifted as usize & (length - 1), length)
 }
+
+/// What [`place`] would give as the first chunk.
+const FIRST_CHUNK: u32 = ((FIRST.ilog2() - CHUNK_BITS) << CHUNK_BITS) + (1 << CHUNK_BITS);
 
 impl<K, V: Value> Arena<K, V> {
     pub(crate) fn new() -> Self {
@@ -81,16 +93,16 @@ impl<K, V: Value> Arena<K, V> {
             reserve.numbers = first..first + reserve.step;
         }
         let id = reserve.numbers.next().expect("the reserve has just been filled");
-        let (chunk, offset) = place(id);
+        let (chunk, offset, length) = place(id);
         let slot = self.chunks.get(chunk).expect("a block names fewer than 2^31 locations");
-        let chunk = slot.get_or_init(|| (0..(FIRST as usize) << chunk).map(|_| Location::new()).collect());
+        let chunk = slot.get_or_init(|| (0..length).map(|_| Location::new()).collect());
         chunk[offset].set_key(key);
         id
     }
 
     #[inline]
     pub(crate) fn get(&self, id: u32) -> &Location<K, V> {
-        let (chunk, offset) = place(id);
+        let (chunk, offset, _) = place(id);
         let chunk = self.chunks[chunk].get().expect("a number is known only after its chunk exists");
         &chunk[offset]
     }
@@ -127,13 +139,18 @@ mod tests {
 
     #[test]
     fn places_are_consecutive_and_without_gaps() {
-        let mut expected = (0, 0);
+        let first = FIRST as usize >> CHUNK_BITS;
+        let mut expected = (0, 0, first);
         for id in 0..100_000 {
             assert_eq!(place(id), expected, "place of {id}");
-            expected.1 += 1;
-            if expected.1 == (FIRST << expected.0) as usize {
-                expected = (expected.0 + 1, 0);
-            }
+            let (chunk, offset, length) = expected;
+            expected = if offset + 1 < length {
+                (chunk, offset + 1, length)
+            } else {
+                (chunk + 1, 0, first << ((chunk + 1) >> CHUNK_BITS))
+            };
         }
+        let (last, ..) = place((1 << 31) - 1);
+        assert!(last < RUNS << CHUNK_BITS, "there is a place for the highest number");
     }
 }

@@ -24,26 +24,27 @@ pub struct Announced {
 pub(crate) const NOBODY: u32 = u32::MAX;
 
 /// One key: its value from before the block, and what the units of the block have made of it.
-#[repr(align(64))] // neighbours are named by different workers; sharing a cache line would couple them
+///
+/// In this order: most locations are only read, and of an Ethereum key the first two cache lines are all that a read of the
+/// base value touches.
+#[repr(C, align(64))] // neighbours are named by different workers; sharing a cache line would couple them
 pub(crate) struct Location<K, V: Value> {
-    key: Once<K>,
+    /// The key, and beside it the lowest unit that has ever left anything here. That changes under the lock of the versions
+    /// and only ever falls, before the entry is inserted. A reader that misses the change reads the base value, as if it had
+    /// come before the writer; validation happens after the writer's publication and therefore sees it.
+    key: Once<K, AtomicU32>,
     /// Loaded by whoever comes first, while others who want it wait.
     base: Once<Option<V>>,
-    /// The lowest unit that has ever left anything here. It changes under the lock of the versions and only ever falls,
-    /// before the entry is inserted. A reader that misses the change reads the base value, as if it had come before the
-    /// writer; validation happens after the writer's publication and therefore sees it.
-    lowest: AtomicU32,
     versions: Mutex<Versions<V>>,
 }
 
 impl<K, V: Value> Location<K, V> {
     pub(crate) fn new() -> Self {
-        Self {
-            key: Once::new(),
-            base: Once::new(),
-            lowest: AtomicU32::new(NOBODY),
-            versions: Mutex::new(Versions::new()),
-        }
+        Self { key: Once::with(AtomicU32::new(NOBODY)), base: Once::new(), versions: Mutex::new(Versions::new()) }
+    }
+
+    fn lowest(&self) -> &AtomicU32 {
+        &self.key.beside
     }
 
     /// Gives a fresh location its key. Called once, by its only owner, before the location is published.
@@ -64,7 +65,7 @@ impl<K, V: Value> Location<K, V> {
     /// what was left may be gone again.
     fn is_unwritten_below(&self, unit: u32) -> bool {
         // Acquire: pairs with the Release in `insert`, see `lowest`.
-        self.lowest.load(Ordering::Acquire) >= unit
+        self.lowest().load(Ordering::Acquire) >= unit
     }
 
     /// What `unit` reads here.
@@ -123,12 +124,8 @@ impl<K, V: Value> Location<K, V> {
         match (versions.entries[..below].last(), origin) {
             (_, Origin::Base) if Canary::LooseBaseRead.sings() => return true,
             (None, Origin::Base) => return true,
-            (Some(entry), _) if entry.estimate => return false,
-            (Some(Entry { change: Some(Change::Set(_)), unit, stamp, .. }), Origin::Version { unit: u, stamp: s })
-                if *unit == u && *stamp == s =>
-            {
-                return true;
-            }
+            (Some(entry), _) if entry.is_estimate() => return false,
+            (Some(entry @ Entry { change: Some(Change::Set(_)), .. }), _) if entry.origin() == origin => return true,
             // A different writer: its value may be equal only where the old value is still at hand.
             (Some(Entry { change: Some(Change::Set(value)), .. }), Origin::Base) => {
                 return self.base.get() == Some(value);
@@ -157,20 +154,13 @@ impl<K, V: Value> Location<K, V> {
         let at = versions.below(unit);
         match versions.entries.get_mut(at) {
             Some(entry) if entry.unit == unit => {
-                entry.estimate = false;
                 if entry.change.as_ref() == Some(&change) {
+                    entry.confirm();
                     return false;
                 }
-                entry.change = Some(change);
-                if !Canary::KeepStamp.sings() {
-                    entry.stamp = incarnation;
-                }
+                entry.replace(incarnation, change);
             }
-            _ => self.insert(
-                &mut versions,
-                at,
-                Entry { unit, stamp: incarnation, estimate: false, change: Some(change) },
-            ),
+            _ => self.insert(&mut versions, at, Entry::written(unit, incarnation, change)),
         }
         true
     }
@@ -179,11 +169,11 @@ impl<K, V: Value> Location<K, V> {
     pub(crate) fn announce(&self, unit: u32) -> Announced {
         let mut versions = self.versions.lock();
         let at = versions.below(unit);
-        let below = at.checked_sub(1).map(|below| &versions.entries[below]).filter(|entry| entry.estimate);
+        let below = at.checked_sub(1).map(|below| &versions.entries[below]).filter(|entry| entry.is_estimate());
         let below = below.map(|entry| entry.unit);
         let is_new = versions.entries.get(at).is_none_or(|entry| entry.unit != unit);
         if is_new {
-            self.insert(&mut versions, at, Entry { unit, stamp: 0, estimate: true, change: None });
+            self.insert(&mut versions, at, Entry::announced(unit));
         }
         Announced { is_new, below }
     }
@@ -191,11 +181,11 @@ impl<K, V: Value> Location<K, V> {
     fn insert(&self, versions: &mut Versions<V>, at: usize, entry: Entry<V>) {
         debug_assert!(entry.unit < NOBODY, "no unit has this number");
         // Relaxed: it changes under the lock only, which the caller holds.
-        if entry.unit < self.lowest.load(Ordering::Relaxed) && !Canary::HiddenWrite.sings() {
+        if entry.unit < self.lowest().load(Ordering::Relaxed) && !Canary::HiddenWrite.sings() {
             // Release: whoever sees the number and takes the lock finds the entry (the lock orders it as well; the
             // number must not become visible to a validator later than the publication that the validator was started
             // by). A later value hides nothing of it: the number only falls.
-            self.lowest.store(entry.unit, Ordering::Release);
+            self.lowest().store(entry.unit, Ordering::Release);
         }
         versions.insert(at, entry);
     }
@@ -210,7 +200,7 @@ impl<K, V: Value> Location<K, V> {
     pub(crate) fn mark_estimate(&self, unit: u32) {
         let mut versions = self.versions.lock();
         if let Some(at) = versions.find(unit) {
-            versions.entries[at].estimate = true;
+            versions.entries[at].make_estimate();
         }
     }
 
@@ -262,7 +252,7 @@ impl<K, V: Value> Location<K, V> {
     /// The versions, where there have been any: what nobody wrote is not visited.
     fn versions_mut(&mut self) -> Option<&mut Versions<V>> {
         // Relaxed: exclusive access, nobody else can look.
-        (self.lowest.load(Ordering::Relaxed) != NOBODY).then(|| self.versions.get_mut())
+        (self.lowest().load(Ordering::Relaxed) != NOBODY).then(|| self.versions.get_mut())
     }
 
     /// The last value written by a unit below `end`, if any unit below `end` wrote here.
@@ -291,7 +281,7 @@ impl<K, V: Value> Location<K, V> {
         if let Some(versions) = self.versions_mut() {
             versions.entries.clear();
             versions.dropped = 0;
-            self.lowest.store(NOBODY, Ordering::Relaxed); // exclusive access
+            self.lowest().store(NOBODY, Ordering::Relaxed); // exclusive access
         }
     }
 
@@ -302,6 +292,6 @@ impl<K, V: Value> Location<K, V> {
 
     /// Units that have written here, for diagnostics (hottest keys).
     pub(crate) fn writers(&mut self) -> usize {
-        self.versions_mut().map_or(0, |versions| versions.dropped + versions.entries.len())
+        self.versions_mut().map_or(0, |versions| versions.dropped as usize + versions.entries.len())
     }
 }

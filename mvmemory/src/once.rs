@@ -7,23 +7,33 @@
 
 use crate::sync::{AtomicBool, Mutex, Ordering, UnsafeCell};
 
-/// A value that appears once.
-pub(crate) struct Once<T> {
+/// A value that appears once, and beside it something small: there is room for four bytes that would be wasted.
+pub(crate) struct Once<T, B = ()> {
     /// Whether `value` is there. Once set it stays set as long as the cell is shared.
     ready: AtomicBool,
     /// Held by whoever initialises the cell, so that only one does.
     writing: Mutex<()>,
     /// Written only while `ready` is not set, by the owner of `writing`; read only when `ready` is set.
     value: UnsafeCell<Option<T>>,
+    /// No business of the cell's.
+    pub(crate) beside: B,
 }
 
 // SAFETY: sharing a cell gives out `&T` to any thread (hence `T: Sync`), and lets a thread other than the one that drops
-// the cell, or takes its value, put the value there (hence `T: Send`). Writing is exclusive, see `get_or_try_init`.
-unsafe impl<T: Send + Sync> Sync for Once<T> {}
+// the cell, or takes its value, put the value there (hence `T: Send`). Writing is exclusive, see `get_or_try_init`. What is
+// beside the value is shared as it is.
+unsafe impl<T: Send + Sync, B: Sync> Sync for Once<T, B> {}
 
 impl<T> Once<T> {
     pub(crate) fn new() -> Self {
-        Self { ready: AtomicBool::new(false), writing: Mutex::new(()), value: UnsafeCell::new(None) }
+        Self::with(())
+    }
+}
+
+impl<T, B> Once<T, B> {
+    /// An empty cell with this beside it.
+    pub(crate) fn with(beside: B) -> Self {
+        Self { ready: AtomicBool::new(false), writing: Mutex::new(()), value: UnsafeCell::new(None), beside }
     }
 
     /// The value, if it is there.

@@ -74,7 +74,7 @@ use weft_scheduler::Scheduler;
 use weft_storage::StateReader;
 
 use crate::admission::BlockEnd;
-use crate::block::{BlockRun, Commit};
+use crate::block::{BlockRun, Commit, UnitRecord};
 use crate::config::BlockPolicy;
 use crate::engine::BlockOutput;
 use crate::error::BlockError;
@@ -82,7 +82,6 @@ use crate::head_start::head_start;
 use crate::metrics::Metrics;
 use crate::progress::Progress;
 use crate::rare::WrittenKinds;
-use crate::record::Record;
 use crate::rest::Rest;
 use crate::vm::Vm;
 
@@ -221,7 +220,7 @@ impl Simulation {
         let rest = Rest { vm, reader, transactions, first: 0, unit_length, policy };
         scheduler.give_head_start(head_start(&rest, workers));
         let written_kinds = WrittenKinds::default();
-        let records: Vec<_> = (0..units).map(|_| Mutex::new(Record::new())).collect();
+        let records: Vec<_> = (0..units).map(|_| UnitRecord::<V>::new()).collect();
         let progress = Progress::new(policy, transactions.len(), |_, _: &_| {});
         let block = BlockRun {
             vm,
