@@ -2,7 +2,10 @@
 //!
 //! *Lean* is revm's own journal as the only cache, results kept, nothing cloned. Both sides end with all results and
 //! the changes of the block in memory: lean's are what the journal holds, weft's are sorted and only what differs. Their
-//! runs alternate, so that a slow moment of the machine hits both.
+//! runs alternate, so that a slow moment of the machine hits both; short blocks are run several times before the other side's
+//! turn.
+
+use std::time::Duration;
 
 use serde::Serialize;
 use weft_engine::{Config, Mode};
@@ -12,7 +15,7 @@ use weft_node::compare::median;
 use super::Block;
 use super::weft::{Database, ExecuteError, Weft, lean, lean_diff};
 use crate::allocator;
-use crate::timing::{Cost, timed};
+use crate::timing::{Cost, timed, timed_often};
 
 /// How to measure.
 #[derive(Debug, Clone)]
@@ -101,16 +104,17 @@ pub fn measure<DB: Database>(block: &Block<DB>, plan: &Plan) -> Result<Figures, 
     let weft = Weft::new(evm, plan.evm_state);
     let failed = |source| MeasureError::Execute { block: block.name.clone(), source };
     let checked = check(block, &weft)?;
+    let (executed, once) = timed(|| lean(block));
+    drop(executed.map_err(failed)?);
+    let runs = runs_of_a_sample(once.wall);
     let (mut lean_costs, mut weft_costs, mut executions) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..plan.repeat.max(1) * 2 {
         // Who is first alternates as well.
         if (round + round / 2) % 2 == 0 {
-            let (executed, cost) = timed(|| lean(block));
-            drop(executed.map_err(failed)?);
+            let (_, cost) = timed_often(runs, || lean(block)).map_err(failed)?;
             lean_costs.push(cost);
         } else {
-            let (executed, cost) = timed(|| weft.execute(block));
-            let executed = executed.map_err(failed)?;
+            let (executed, cost) = timed_often(runs, || weft.execute(block)).map_err(failed)?;
             executions.push(executed.metrics.executions_per_unit());
             weft_costs.push(cost);
         }
@@ -137,6 +141,16 @@ pub fn measure<DB: Database>(block: &Block<DB>, plan: &Plan) -> Result<Figures, 
         speed_up: (median(ratios), least, greatest),
         executions: median(executions),
     })
+}
+
+/// A sample is no shorter than this, as far as that takes no more runs than some: a block of one transfer takes 2.5 µs, and run
+/// once it shows how long the caches take to get from one side to the other.
+const SAMPLE: Duration = Duration::from_micros(200);
+const MOST_RUNS: u128 = 50;
+
+/// How often to run a block for one sample that plain revm executes in so much time.
+fn runs_of_a_sample(lean: Duration) -> u32 {
+    SAMPLE.as_nanos().div_ceil(lean.as_nanos().max(1)).clamp(1, MOST_RUNS) as u32
 }
 
 /// What the first run of each side shows.
