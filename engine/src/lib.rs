@@ -79,6 +79,7 @@ mod admission;
 mod block;
 mod canary;
 mod changes;
+mod commit;
 mod config;
 mod declared_chain;
 mod engine;

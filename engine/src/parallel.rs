@@ -10,8 +10,9 @@ use weft_storage::StateReader;
 
 use crate::adaptive::Watch;
 use crate::admission::BlockEnd;
-use crate::block::{BlockRun, Commit};
+use crate::block::BlockRun;
 use crate::changes::{self, Changes};
+use crate::commit::Commit;
 use crate::config::Config;
 use crate::error::BlockError;
 use crate::fallback::Fallback;

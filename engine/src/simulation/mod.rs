@@ -74,7 +74,8 @@ use weft_scheduler::Scheduler;
 use weft_storage::StateReader;
 
 use crate::admission::BlockEnd;
-use crate::block::{BlockRun, Commit, UnitRecord};
+use crate::block::{BlockRun, UnitRecord};
+use crate::commit::Commit;
 use crate::config::BlockPolicy;
 use crate::engine::BlockOutput;
 use crate::error::BlockError;
