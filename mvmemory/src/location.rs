@@ -6,7 +6,7 @@
 //! - `stamp` of an entry changes exactly when a reader could see a different content there.
 
 use crate::canary::Canary;
-use crate::once::Once;
+use crate::once::OncePair;
 use crate::sync::{AtomicU32, Mutex, Ordering};
 use crate::versions::{Change, Entry, Origin, Read, Versions};
 use crate::{OutOfBounds, Value};
@@ -29,36 +29,36 @@ pub(crate) const NOBODY: u32 = u32::MAX;
 /// base value touches.
 #[repr(C, align(64))] // neighbours are named by different workers; sharing a cache line would couple them
 pub(crate) struct Location<K, V: Value> {
-    /// The key, and beside it the lowest unit that has ever left anything here. That changes under the lock of the versions
-    /// and only ever falls, before the entry is inserted. A reader that misses the change reads the base value, as if it had
-    /// come before the writer; validation happens after the writer's publication and therefore sees it.
-    key: Once<K, AtomicU32>,
-    /// Loaded by whoever comes first, while others who want it wait.
-    base: Once<Option<V>>,
+    /// The key, and its base value: loaded by whoever comes first, while others who want it wait.
+    ///
+    /// Beside them the lowest unit that has ever left anything here. It changes under the lock of the versions and only ever
+    /// falls, before the entry is inserted. A reader that misses the change reads the base value, as if it had come before the
+    /// writer; validation happens after the writer's publication and therefore sees it.
+    cells: OncePair<K, Option<V>, AtomicU32>,
     versions: Mutex<Versions<V>>,
 }
 
 impl<K, V: Value> Location<K, V> {
     pub(crate) fn new() -> Self {
-        Self { key: Once::with(AtomicU32::new(NOBODY)), base: Once::new(), versions: Mutex::new(Versions::new()) }
+        Self { cells: OncePair::new(AtomicU32::new(NOBODY)), versions: Mutex::new(Versions::new()) }
     }
 
     fn lowest(&self) -> &AtomicU32 {
-        &self.key.beside
+        &self.cells.beside
     }
 
     /// Gives a fresh location its key. Called once, by its only owner, before the location is published.
     pub(crate) fn set_key(&self, key: K) {
-        self.key.get_or_init(|| key);
+        self.cells.first().get_or_init(|| key);
     }
 
     pub(crate) fn key(&self) -> &K {
-        self.key.get().expect("a location is published after it got its key")
+        self.cells.first().get().expect("a location is published after it got its key")
     }
 
     /// The value from before the block; `load` is called if nobody has loaded it yet.
     pub(crate) fn base<E>(&self, load: impl FnOnce(&K) -> Result<Option<V>, E>) -> Result<&Option<V>, E> {
-        self.base.get_or_try_init(|| load(self.key()))
+        self.cells.second().get_or_try_init(|| load(self.key()))
     }
 
     /// Whether no unit below `unit` has left anything here so far, without a look at the versions. False is no answer:
@@ -74,7 +74,7 @@ impl<K, V: Value> Location<K, V> {
         if !self.is_unwritten_below(unit) {
             return self.read_versions(unit);
         }
-        match self.base.get() {
+        match self.cells.second().get() {
             Some(base) => Read::Value(base.clone(), Origin::Base),
             None => Read::NeedsBase,
         }
@@ -107,7 +107,7 @@ impl<K, V: Value> Location<K, V> {
     fn read_versions(&self, unit: u32) -> Read<V> {
         let versions = self.versions.lock();
         let below = versions.below(unit);
-        Versions::resolve(&versions.entries[..below], self.base.get())
+        Versions::resolve(&versions.entries[..below], self.cells.second().get())
     }
 
     /// Whether `unit` would read here now what it read when it recorded `origin` (and `resolved`, the value, where
@@ -128,16 +128,16 @@ impl<K, V: Value> Location<K, V> {
             (Some(entry @ Entry { change: Some(Change::Set(_)), .. }), _) if entry.origin() == origin => return true,
             // A different writer: its value may be equal only where the old value is still at hand.
             (Some(Entry { change: Some(Change::Set(value)), .. }), Origin::Base) => {
-                return self.base.get() == Some(value);
+                return self.cells.second().get() == Some(value);
             }
             (_, Origin::Version { .. }) => return false,
             (_, Origin::Base | Origin::Resolved) => {}
         }
         let before = match origin {
-            Origin::Base => self.base.get(),
+            Origin::Base => self.cells.second().get(),
             Origin::Version { .. } | Origin::Resolved => resolved,
         };
-        match Versions::resolve(&versions.entries[..below], self.base.get()) {
+        match Versions::resolve(&versions.entries[..below], self.cells.second().get()) {
             Read::Value(now, _) => before == Some(&now),
             Read::Estimate(_) | Read::NeedsBase | Read::OutOfBounds => false,
         }
@@ -214,16 +214,17 @@ impl<K, V: Value> Location<K, V> {
         }
     }
 
-    /// Turns the delta of `unit`, below which everything is committed and materialised, into a value.
+    /// Turns the delta of `unit`, below which everything is committed and materialised, into a value. Gives how many entries
+    /// were removed because nobody can read them any more.
     pub(crate) fn materialise<E>(
         &self,
         unit: u32,
         load: impl FnOnce(&K) -> Result<Option<V>, E>,
-    ) -> Result<Result<(), OutOfBounds>, E> {
+    ) -> Result<Result<usize, OutOfBounds>, E> {
         let base = self.base(load)?;
         let mut versions = self.versions.lock();
         let Some(at) = versions.find(unit) else {
-            return Ok(Ok(()));
+            return Ok(Ok(0));
         };
         let below = match at.checked_sub(1).map(|below| &versions.entries[below].change) {
             None => base,
@@ -233,20 +234,19 @@ impl<K, V: Value> Location<K, V> {
             }
         };
         let Some(Change::Add(delta)) = &versions.entries[at].change else {
-            return Ok(Ok(()));
+            return Ok(Ok(0));
         };
         match V::apply(below.as_ref(), delta) {
             Ok(value) => {
                 versions.entries[at].change = Some(Change::Set(Some(value)));
-                versions.drop_before(at);
-                Ok(Ok(()))
+                Ok(Ok(versions.drop_before(at)))
             }
             Err(OutOfBounds) => Ok(Err(OutOfBounds)),
         }
     }
 
     pub(crate) fn take_key(&mut self) -> Option<K> {
-        self.key.take()
+        self.cells.take_first()
     }
 
     /// The versions, where there have been any: what nobody wrote is not visited.
@@ -269,29 +269,69 @@ impl<K, V: Value> Location<K, V> {
 
     /// The base value of a location that was written: whoever writes loads it first, or whoever has looked at it here.
     pub(crate) fn loaded_base(&self) -> &Option<V> {
-        self.base.get().expect("the base value was compared with the final one")
+        self.cells.second().get().expect("the base value was compared with the final one")
     }
 
     /// Empties the location for the next block; its memory is kept.
     pub(crate) fn reset(&mut self) {
-        self.key.take();
+        self.cells.take_first();
         if !Canary::StaleBase.sings() {
-            self.base.take();
+            self.cells.take_second();
         }
         if let Some(versions) = self.versions_mut() {
             versions.entries.clear();
-            versions.dropped = 0;
             self.lowest().store(NOBODY, Ordering::Relaxed); // exclusive access
         }
     }
 
     /// Whether nothing is left of a block.
     pub(crate) fn is_empty(&mut self) -> bool {
-        self.key.get().is_none() && self.versions_mut().is_none()
+        self.cells.first().get().is_none() && self.versions_mut().is_none()
     }
 
-    /// Units that have written here, for diagnostics (hottest keys).
+    /// Units that have an entry here, for diagnostics (hottest keys).
     pub(crate) fn writers(&mut self) -> usize {
-        self.versions_mut().map_or(0, |versions| versions.dropped as usize + versions.entries.len())
+        self.versions_mut().map_or(0, |versions| versions.entries.len())
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::NoDelta;
+
+    /// As long as what Ethereum keeps under a key.
+    #[derive(Debug, Clone, PartialEq)]
+    #[expect(dead_code, reason = "only its size counts")]
+    enum Wide {
+        Account([u64; 5]),
+        Slot([u64; 4]),
+    }
+
+    impl Value for Wide {
+        type Delta = NoDelta;
+
+        fn apply(_: Option<&Self>, delta: &NoDelta) -> Result<Self, OutOfBounds> {
+            match *delta {}
+        }
+
+        fn combine(first: &NoDelta, _: &NoDelta) -> Result<NoDelta, OutOfBounds> {
+            match *first {}
+        }
+    }
+
+    /// An address, a generation and a slot.
+    #[derive(Debug)]
+    #[expect(dead_code, reason = "only its size counts")]
+    enum Long {
+        Account([u8; 20]),
+        Slot([u8; 20], u32, [u64; 4]),
+    }
+
+    #[test]
+    fn a_location_of_ethereum_takes_three_cache_lines_of_which_a_reader_sees_two() {
+        assert_eq!(size_of::<(Long, Wide)>(), 64 + 48);
+        assert_eq!(size_of::<Location<Long, Wide>>(), 3 * 64);
+        assert!(std::mem::offset_of!(Location<Long, Wide>, versions) <= 2 * 64);
     }
 }

@@ -1,9 +1,11 @@
 //! The multi-version memory of one block: what every unit has written where, and what the others read of it.
 
+use std::collections::HashMap;
 use std::hash::Hash;
 
 use crate::arena::Reserve;
 use crate::location::{Announced, Location};
+use crate::sync::Mutex;
 use crate::table::{LocationId, Table};
 use crate::versions::{Change, Origin, Read};
 use crate::{OutOfBounds, Value};
@@ -14,6 +16,9 @@ use crate::{OutOfBounds, Value};
 /// All methods on `&self` may be called from any number of threads. See the crate's documentation for an example.
 pub struct MvMemory<K, V: Value, H = ahash::RandomState> {
     table: Table<K, V, H>,
+    /// Of keys that many units have added to: how many of their entries are gone by now. For [`hottest`](Self::hottest) only,
+    /// and few keys have any: so it is no part of a location.
+    removed: Mutex<HashMap<K, usize, ahash::RandomState>>,
 }
 
 impl<K: Clone + Eq + Hash + Ord, V: Value> MvMemory<K, V> {
@@ -36,7 +41,7 @@ pub type KeyChange<K, V> = (K, Option<V>);
 impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K, V, H> {
     /// An empty memory that hashes keys with `hasher`. Results never depend on it, not even where all hashes are equal.
     pub fn with_hasher(hasher: H) -> Self {
-        Self { table: Table::new(hasher) }
+        Self { table: Table::new(hasher), removed: Mutex::new(HashMap::default()) }
     }
 
     /// The hash by which [`Self::intern_hashed`] finds a key.
@@ -155,7 +160,12 @@ impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K
         unit: u32,
         load: impl FnOnce(&K) -> Result<Option<V>, E>,
     ) -> Result<Result<(), OutOfBounds>, E> {
-        self.table.arena().get(location.0).materialise(unit, load)
+        let at = self.table.arena().get(location.0);
+        Ok(at.materialise(unit, load)?.map(|removed| {
+            if removed > 0 {
+                *self.removed.lock().entry(at.key().clone()).or_default() += removed;
+            }
+        }))
     }
 
     /// The changes of all units below `end`, which must be committed, sorted by key. A key whose final value equals
@@ -203,8 +213,10 @@ impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K
     /// The `limit` keys that the most units wrote, the most written first, with the number of their writers.
     pub fn hottest(&mut self, limit: usize) -> Vec<(K, usize)> {
         let mut hottest: Vec<(K, usize)> = Vec::with_capacity(limit + 1);
+        let removed = self.removed.get_mut();
         for location in self.table.arena_mut().iter_mut() {
-            let writers = location.writers();
+            let left = location.writers();
+            let writers = if left == 0 { 0 } else { left + removed.get(location.key()).copied().unwrap_or_default() };
             if writers < 2 || (hottest.len() == limit && hottest.last().is_some_and(|last| last.1 >= writers)) {
                 continue;
             }
@@ -220,11 +232,13 @@ impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K
     pub fn reset_finished(&mut self) {
         debug_assert!(self.table.arena_mut().iter_mut().all(|location| location.is_empty()), "every part was finished");
         self.table.reset_names();
+        self.removed.get_mut().clear();
     }
 
     /// Empties the memory for the next block and keeps what it has allocated.
     pub fn reset(&mut self) {
         self.table.reset();
+        self.removed.get_mut().clear();
     }
 }
 

@@ -435,6 +435,27 @@ fn the_hottest_keys_come_first() {
     assert_eq!(memory.hottest(0), []);
 }
 
+#[test]
+fn a_key_stays_as_hot_as_it_was_when_entries_that_nobody_reads_are_removed() {
+    let mut memory = Memory::with_hasher(OneHash(0));
+    for (key, units) in [(10, 50), (11, 40)] {
+        let location = memory.intern(&key);
+        for unit in 0..units {
+            memory.write(location, unit, 0, Change::Add(1));
+        }
+        for unit in 0..units {
+            assert_eq!(memory.materialise(location, unit, from_storage), Ok(Ok(())));
+        }
+    }
+    assert_eq!(memory.hottest(9), [(10, 50), (11, 40)]);
+    memory.reset();
+    let location = memory.intern(&10);
+    for unit in 0..2 {
+        memory.write(location, unit, 0, set(1));
+    }
+    assert_eq!(memory.hottest(9), [(10, 2)], "another block begins at zero");
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Random operations against a model that keeps everything in one map and decides everything by looking at all of it.
 

@@ -7,40 +7,33 @@
 
 use crate::sync::{AtomicBool, Mutex, Ordering, UnsafeCell};
 
-/// A value that appears once, and beside it something small: there is room for four bytes that would be wasted.
-pub(crate) struct Once<T, B = ()> {
-    /// Whether `value` is there. Once set it stays set as long as the cell is shared.
+/// Whether a value is there.
+struct State {
+    /// It is. Once set it stays set as long as the cell is shared.
     ready: AtomicBool,
     /// Held by whoever initialises the cell, so that only one does.
     writing: Mutex<()>,
-    /// Written only while `ready` is not set, by the owner of `writing`; read only when `ready` is set.
-    value: UnsafeCell<Option<T>>,
-    /// No business of the cell's.
-    pub(crate) beside: B,
 }
 
-// SAFETY: sharing a cell gives out `&T` to any thread (hence `T: Sync`), and lets a thread other than the one that drops
-// the cell, or takes its value, put the value there (hence `T: Send`). Writing is exclusive, see `get_or_try_init`. What is
-// beside the value is shared as it is.
-unsafe impl<T: Send + Sync, B: Sync> Sync for Once<T, B> {}
-
-impl<T> Once<T> {
-    pub(crate) fn new() -> Self {
-        Self::with(())
+impl State {
+    fn new() -> Self {
+        Self { ready: AtomicBool::new(false), writing: Mutex::new(()) }
     }
 }
 
-impl<T, B> Once<T, B> {
-    /// An empty cell with this beside it.
-    pub(crate) fn with(beside: B) -> Self {
-        Self { ready: AtomicBool::new(false), writing: Mutex::new(()), value: UnsafeCell::new(None), beside }
-    }
+/// A cell, wherever its parts are. Made in this file only, always of the same two parts.
+pub(crate) struct OnceRef<'c, T> {
+    state: &'c State,
+    /// Written only while the state is not ready, by the owner of `writing`; read only when it is ready.
+    value: &'c UnsafeCell<Option<T>>,
+}
 
+impl<'c, T> OnceRef<'c, T> {
     /// The value, if it is there.
     #[inline]
-    pub(crate) fn get(&self) -> Option<&T> {
+    pub(crate) fn get(&self) -> Option<&'c T> {
         // Acquire: pairs with the Release in `get_or_try_init`; who sees the flag sees the value.
-        if !self.ready.load(Ordering::Acquire) {
+        if !self.state.ready.load(Ordering::Acquire) {
             return None;
         }
         // SAFETY: the flag is set after the last write of a shared cell, and that write happens before this read. Only
@@ -53,19 +46,19 @@ impl<T, B> Once<T, B> {
     /// # Errors
     /// `init`'s. Then, as after a panic of `init`, the cell stays empty.
     #[inline]
-    pub(crate) fn get_or_try_init<E>(&self, init: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
+    pub(crate) fn get_or_try_init<E>(&self, init: impl FnOnce() -> Result<T, E>) -> Result<&'c T, E> {
         if let Some(value) = self.get() {
             return Ok(value);
         }
-        let writing = self.writing.lock();
+        let writing = self.state.writing.lock();
         // Relaxed: the flag is set under the lock.
-        if !self.ready.load(Ordering::Relaxed) {
+        if !self.state.ready.load(Ordering::Relaxed) {
             let made = init()?;
             // SAFETY: `ready` is not set, so nobody reads; we hold `writing` and have looked at `ready` under it, so nobody
             // else writes, or has written.
             self.value.with_mut(|value| unsafe { *value = Some(made) });
             // Release: see `get`.
-            self.ready.store(true, Ordering::Release);
+            self.state.ready.store(true, Ordering::Release);
         }
         drop(writing);
         Ok(self.get().expect("it has been made, here or elsewhere"))
@@ -73,30 +66,107 @@ impl<T, B> Once<T, B> {
 
     /// The value; `init` makes it if it is not there.
     #[inline]
-    pub(crate) fn get_or_init(&self, init: impl FnOnce() -> T) -> &T {
+    pub(crate) fn get_or_init(&self, init: impl FnOnce() -> T) -> &'c T {
         let value: Result<&T, std::convert::Infallible> = self.get_or_try_init(|| Ok(init()));
         match value {
             Ok(value) => value,
         }
+    }
+}
+
+/// Takes the value out of a cell, which is as new then.
+#[inline]
+fn take<T>(state: &mut State, value: &mut UnsafeCell<Option<T>>) -> Option<T> {
+    state.ready.store(false, Ordering::Relaxed); // exclusive access
+    // SAFETY: nobody else has the cell.
+    value.with_mut(|value| unsafe { (*value).take() })
+}
+
+/// A value that appears once.
+pub(crate) struct Once<T> {
+    state: State,
+    value: UnsafeCell<Option<T>>,
+}
+
+// SAFETY: sharing a cell gives out `&T` to any thread (hence `T: Sync`), and lets a thread other than the one that drops
+// the cell, or takes its value, put the value there (hence `T: Send`). Writing is exclusive, see `get_or_try_init`.
+unsafe impl<T: Send + Sync> Sync for Once<T> {}
+
+impl<T> Once<T> {
+    pub(crate) fn new() -> Self {
+        Self { state: State::new(), value: UnsafeCell::new(None) }
+    }
+
+    fn cell(&self) -> OnceRef<'_, T> {
+        OnceRef { state: &self.state, value: &self.value }
+    }
+
+    /// See [`OnceRef::get`].
+    #[inline]
+    pub(crate) fn get(&self) -> Option<&T> {
+        self.cell().get()
+    }
+
+    /// See [`OnceRef::get_or_init`].
+    #[inline]
+    pub(crate) fn get_or_init(&self, init: impl FnOnce() -> T) -> &T {
+        self.cell().get_or_init(init)
     }
 
     pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
         // SAFETY: nobody else has the cell. The reference lives no longer than our hold on it.
         self.value.with_mut(|value| unsafe { (*value).as_mut() })
     }
-
-    /// Takes the value out; the cell is as new.
-    #[inline]
-    pub(crate) fn take(&mut self) -> Option<T> {
-        self.ready.store(false, Ordering::Relaxed); // exclusive access
-        // SAFETY: nobody else has the cell.
-        self.value.with_mut(|value| unsafe { (*value).take() })
-    }
 }
 
 impl<T> Default for Once<T> {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Two values of which each appears once, and something small beside them: what tells whether they are there takes four
+/// bytes together, and apart, each aligned, sixteen.
+pub(crate) struct OncePair<A, B, Beside> {
+    states: [State; 2],
+    first: UnsafeCell<Option<A>>,
+    second: UnsafeCell<Option<B>>,
+    pub(crate) beside: Beside,
+}
+
+// SAFETY: as for `Once`, of each of the values with its own state. What is beside them is shared as it is.
+unsafe impl<A: Send + Sync, B: Send + Sync, Beside: Sync> Sync for OncePair<A, B, Beside> {}
+
+impl<A, B, Beside> OncePair<A, B, Beside> {
+    pub(crate) fn new(beside: Beside) -> Self {
+        Self {
+            states: [State::new(), State::new()],
+            first: UnsafeCell::new(None),
+            second: UnsafeCell::new(None),
+            beside,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn first(&self) -> OnceRef<'_, A> {
+        OnceRef { state: &self.states[0], value: &self.first }
+    }
+
+    #[inline]
+    pub(crate) fn second(&self) -> OnceRef<'_, B> {
+        OnceRef { state: &self.states[1], value: &self.second }
+    }
+
+    /// Takes the first value out; its cell is as new.
+    #[inline]
+    pub(crate) fn take_first(&mut self) -> Option<A> {
+        take(&mut self.states[0], &mut self.first)
+    }
+
+    /// Takes the second value out; its cell is as new.
+    #[inline]
+    pub(crate) fn take_second(&mut self) -> Option<B> {
+        take(&mut self.states[1], &mut self.second)
     }
 }
 
@@ -110,34 +180,49 @@ mod tests {
 
     #[test]
     fn a_value_is_made_once() {
-        let cell = Once::new();
+        let mut cell = Once::new();
         assert_eq!(cell.get(), None);
         assert_eq!(cell.get_or_init(|| 1), &1);
         assert_eq!(cell.get_or_init(|| unreachable!("it is there")), &1);
         assert_eq!(cell.get(), Some(&1));
+        *cell.get_mut().expect("it is there") = 2;
+        assert_eq!(cell.get(), Some(&2));
     }
 
     #[test]
     fn a_failure_and_a_panic_leave_the_cell_empty_and_open() {
         let cell = Once::new();
-        assert_eq!(cell.get_or_try_init(|| Err("no storage")), Err("no storage"));
+        assert_eq!(cell.cell().get_or_try_init(|| Err("no storage")), Err("no storage"));
         let panic = catch_unwind(AssertUnwindSafe(|| *cell.get_or_init(|| panic!("on the way"))));
         assert!(panic.is_err() && cell.get().is_none());
         assert_eq!(cell.get_or_init(|| 2), &2);
     }
 
     #[test]
+    fn two_cells_know_nothing_of_each_other() {
+        let mut pair = OncePair::<u8, &str, u32>::new(7);
+        pair.second().get_or_init(|| "second");
+        assert_eq!((pair.first().get(), pair.second().get()), (None, Some(&"second")));
+        pair.first().get_or_init(|| 1);
+        assert_eq!((pair.take_second(), pair.take_second()), (Some("second"), None));
+        assert_eq!((pair.first().get(), pair.second().get(), pair.beside), (Some(&1), None, 7));
+        assert_eq!(pair.take_first(), Some(1));
+        assert_eq!(pair.second().get_or_init(|| "again"), &"again");
+        assert_eq!(pair.first().get(), None);
+    }
+
+    #[test]
     fn what_is_taken_out_is_gone_and_dropped_once() {
         let counted = Arc::new(());
-        let mut cell = Once::new();
-        assert!(cell.take().is_none());
-        cell.get_or_init(|| Arc::clone(&counted));
-        *cell.get_mut().expect("it was made") = Arc::clone(&counted);
-        assert_eq!(Arc::strong_count(&counted), 2);
-        drop(cell.take());
-        assert_eq!((Arc::strong_count(&counted), cell.get()), (1, None));
-        cell.get_or_init(|| Arc::clone(&counted));
-        drop(cell);
+        let mut pair = OncePair::<Arc<()>, Arc<()>, ()>::new(());
+        assert!(pair.take_first().is_none());
+        pair.first().get_or_init(|| Arc::clone(&counted));
+        pair.second().get_or_init(|| Arc::clone(&counted));
+        assert_eq!(Arc::strong_count(&counted), 3);
+        drop(pair.take_first());
+        assert_eq!((Arc::strong_count(&counted), pair.first().get()), (2, None));
+        pair.first().get_or_init(|| Arc::clone(&counted));
+        drop(pair);
         assert_eq!(Arc::strong_count(&counted), 1);
     }
 

@@ -76,8 +76,6 @@ impl<V: Value> Entry<V> {
 pub(crate) struct Versions<V: Value> {
     /// Sorted by unit.
     pub(crate) entries: SmallVec<[Entry<V>; 1]>,
-    /// Committed entries that were removed because nobody can read them any more.
-    pub(crate) dropped: u32,
 }
 
 /// Entries at the end that are looked at one by one: nearly all work is close to the last writer.
@@ -85,7 +83,7 @@ const NEAR_THE_END: usize = 4;
 
 impl<V: Value> Versions<V> {
     pub(crate) fn new() -> Self {
-        Self { entries: SmallVec::new(), dropped: 0 }
+        Self { entries: SmallVec::new() }
     }
 
     /// Number of entries of units below `unit`: where an entry of `unit` is or would be.
@@ -109,12 +107,10 @@ impl<V: Value> Versions<V> {
 
     /// Drops entries that nobody will read again: those below the committed entry at `at`, but for the one just below,
     /// which the same unit needs if it has to run again. So a hot counter stays as short as the window of units that
-    /// are not committed.
-    pub(crate) fn drop_before(&mut self, at: usize) {
+    /// are not committed. Gives how many they were.
+    pub(crate) fn drop_before(&mut self, at: usize) -> usize {
         // What follows moves down: worth it when it is no more than what goes, so that each entry moves about once.
-        if at > 16 && at * 2 > self.entries.len() {
-            self.dropped += self.entries.drain(..at - 1).len() as u32;
-        }
+        if at > 16 && at * 2 > self.entries.len() { self.entries.drain(..at - 1).len() } else { 0 }
     }
 
     pub(crate) fn find(&self, unit: u32) -> Option<usize> {
