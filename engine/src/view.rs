@@ -5,7 +5,7 @@ use weft_scheduler::Scheduler;
 use weft_storage::StateReader;
 
 use crate::canary::Canary;
-use crate::overlay::{Outside, Overlay};
+use crate::overlay::{Access, Outside, Overlay};
 use crate::rare::{WrittenKinds, still_unwritten};
 use crate::vm::{AddError, Checkpoint, RareKind, StateView, Stop, StopReason, Vm};
 
@@ -135,6 +135,32 @@ impl<M: Vm, R: StateReader<M::Key, M::Value>> MemoryView<'_, M, R> {
         }
     }
 
+    /// Whether to read here would make the unit depend on what units below do: not where it has read or overwritten the value
+    /// before, and not where everything below is committed.
+    fn depends_on_others(&mut self, at: usize) -> bool {
+        let Access { location, outside, unit, running, .. } = self.overlay.at(at);
+        !self.concrete
+            && outside.is_none()
+            && !matches!(running.as_ref().or(unit.as_ref()), Some(Change::Set(_)))
+            && self.memory.is_touched_below(*location, self.position)
+    }
+
+    /// Reads a location.
+    #[inline]
+    fn read_access(&mut self, at: usize) -> Result<Option<M::Value>, Stop> {
+        match &self.overlay.at(at).running {
+            Some(Change::Set(value)) => Ok(value.clone()),
+            Some(Change::Add(_)) => {
+                self.settle_deltas(at)?;
+                match &self.overlay.at(at).running {
+                    Some(Change::Set(value)) => Ok(value.clone()),
+                    _ => unreachable!("the delta has just been made a value"),
+                }
+            }
+            None => self.before_running(at),
+        }
+    }
+
     /// Applies a delta that was accepted unseen. If it does not fit, sequential execution would have refused it
     /// earlier: only an execution on committed values shows what happens.
     fn apply(&mut self, base: Option<&M::Value>, delta: &<M::Value as Value>::Delta) -> Result<Option<M::Value>, Stop> {
@@ -231,17 +257,16 @@ impl<M: Vm, R: StateReader<M::Key, M::Value>> StateView<M::Key, M::Value> for Me
             return self.read_unwritten(key, kind);
         }
         let at = self.access(key);
-        match &self.overlay.at(at).running {
-            Some(Change::Set(value)) => Ok(value.clone()),
-            Some(Change::Add(_)) => {
-                self.settle_deltas(at)?;
-                match &self.overlay.at(at).running {
-                    Some(Change::Set(value)) => Ok(value.clone()),
-                    _ => unreachable!("the delta has just been made a value"),
-                }
-            }
-            None => self.before_running(at),
+        self.read_access(at)
+    }
+
+    fn read_unless_contended(&mut self, key: &M::Key) -> Result<Option<Option<M::Value>>, Stop> {
+        self.check()?;
+        if let Some(kind) = self.unwritten_kind(key) {
+            return self.read_unwritten(key, kind).map(Some);
         }
+        let at = self.access(key);
+        if self.depends_on_others(at) { Ok(None) } else { self.read_access(at).map(Some) }
     }
 
     fn write(&mut self, key: M::Key, value: M::Value) {

@@ -91,6 +91,19 @@ pub trait StateView<K, V: Value> {
     /// [`Stop`] when the engine ends this execution; pass it up with `?`.
     fn read(&mut self, key: &K) -> Result<Option<V>, Stop>;
 
+    /// The value of `key` as [`read`](Self::read) gives it, or nothing where a transaction before this one has changed the
+    /// key, or is about to, as far as is known: to read it then would mean to depend on that transaction. For a transaction that
+    /// can do without the value, say because a delta that [fails](Value::apply) where the value is not as it should be
+    /// does as well.
+    ///
+    /// Whether the answer is nothing depends on chance. The outcome and all changes must not.
+    ///
+    /// # Errors
+    /// [`Stop`] when the engine ends this execution; pass it up with `?`.
+    fn read_unless_contended(&mut self, key: &K) -> Result<Option<Option<V>>, Stop> {
+        self.read(key).map(Some)
+    }
+
     /// Sets `key` to `value`.
     fn write(&mut self, key: K, value: V);
 
@@ -160,7 +173,8 @@ impl<O> Outcome<O> {
 pub enum Touch {
     /// It reads the key and writes it: it waits for whoever touches the key before it.
     Write,
-    /// It only adds to the key: it waits for nobody, but whoever reads the key later waits for it.
+    /// It only adds to the key, or [can do without its value](StateView::read_unless_contended): it waits for nobody, but
+    /// whoever reads the key later waits for it.
     Add,
 }
 

@@ -144,6 +144,7 @@ impl<K, V: Value> Location<K, V> {
     }
 
     /// Whether a unit below `unit` has left anything here.
+    #[inline]
     pub(crate) fn has_below(&self, unit: u32) -> bool {
         !self.is_unwritten_below(unit) && self.versions.lock().below(unit) > 0
     }

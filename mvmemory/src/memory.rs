@@ -66,6 +66,12 @@ impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K
         self.table.any(hash, |location| location.has_below(unit))
     }
 
+    /// Whether a unit below `unit` has written, added or announced anything at `location`, as far as is known by now.
+    #[inline]
+    pub fn is_touched_below(&self, location: LocationId, unit: u32) -> bool {
+        self.table.arena().get(location.0).has_below(unit)
+    }
+
     /// Makes room for so many keys: a block that names about as many finds each of them at once. What is made for fewer
     /// than come is right, but slow. To be called between blocks, when the memory is empty.
     pub fn expect(&mut self, keys: usize) {
@@ -121,6 +127,7 @@ impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K
 
     /// Publishes a change by incarnation `incarnation` of `unit`, which is less than [`u32::MAX`]. True if a reader above could see a difference to
     /// what was there: an equal content that replaces an estimate makes none.
+    #[inline]
     pub fn write(&self, location: LocationId, unit: u32, incarnation: u32, change: Change<V>) -> bool {
         self.table.arena().get(location.0).write(unit, incarnation, change)
     }

@@ -46,6 +46,13 @@ impl<K, T: Value, V, S: StateView<K, T>> StateView<K, T> for DelayedView<'_, V, 
         value
     }
 
+    fn read_unless_contended(&mut self, key: &K) -> Result<Option<Option<T>>, Stop> {
+        self.vm.delay();
+        let value = self.inner.read_unless_contended(key);
+        self.vm.delay();
+        value
+    }
+
     fn write(&mut self, key: K, value: T) {
         self.inner.write(key, value);
     }

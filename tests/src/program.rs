@@ -75,6 +75,9 @@ pub enum Op {
     /// Adds without reading until it is out of bounds, at most the given number of times; folds the number of
     /// successes into acc.
     Fill(Key, i64, u8),
+    /// Takes so much from the key if it has that; folds whether it had into acc. Looks only where nobody is about to change
+    /// the key.
+    Spend(Key, u32),
     /// Rejects the transaction if acc mod the divisor is 0.
     RejectIf(u64),
     /// Skips the next step if acc is even.
@@ -192,6 +195,20 @@ impl Vm for Machine {
                     }
                     trace.acc = mix(trace.acc, Some(Cell(u64::from(added))));
                 }
+                Op::Spend(key, by) => {
+                    let had = match state.read_unless_contended(&key)? {
+                        Some(value) => {
+                            let left = value.map_or(0, |cell| cell.0).checked_sub(by.into());
+                            left.inspect(|left| state.write(key, Cell(*left))).is_some()
+                        }
+                        None => match state.add(key, Sum::of(-i64::from(by))) {
+                            Ok(()) => true,
+                            Err(AddError::OutOfBounds) => false,
+                            Err(AddError::Stop(stop)) => return Err(stop),
+                        },
+                    };
+                    trace.acc = mix(trace.acc, had.then_some(Cell(by.into())));
+                }
                 Op::RejectIf(divisor) => {
                     if trace.acc.is_multiple_of(divisor) {
                         return Ok(Outcome::rejected(trace));
@@ -233,8 +250,12 @@ impl Vm for Machine {
 
     fn footprint(&self, program: &Program, declare: &mut dyn FnMut(Key, Touch)) {
         for hint in &program.hints {
-            let adds =
-                |op: &Op| matches!(op, Op::Add(key, _) | Op::AddOrFail(key, _) | Op::Fill(key, ..) if key == hint);
+            let adds = |op: &Op| {
+                matches!(
+                    op,
+                    Op::Add(key, _) | Op::AddOrFail(key, _) | Op::Fill(key, ..) | Op::Spend(key, _) if key == hint
+                )
+            };
             declare(*hint, if program.ops.iter().any(adds) { Touch::Add } else { Touch::Write });
         }
     }
@@ -272,6 +293,7 @@ pub mod strategy {
             1 => key.clone().prop_map(Op::Delete),
             4 => (key.clone(), -300..600i64).prop_map(|(key, by)| Op::Add(key, by)),
             2 => (key.clone(), -300..600i64).prop_map(|(key, by)| Op::AddOrFail(key, by)),
+            3 => (key.clone(), 1..300u32).prop_map(|(key, by)| Op::Spend(key, by)),
             1 => (2..6u64).prop_map(Op::RejectIf),
             2 => Just(Op::SkipIfEven),
             1 => Just(Op::PanicUnlessEqual(0, 1)),
@@ -293,6 +315,7 @@ pub mod strategy {
             1 => Just((|key| Op::AddOrFail(key, 350_000)) as fn(Key) -> Op),
             1 => Just((|key| Op::AddOrFail(key, -1)) as fn(Key) -> Op),
             1 => Just((|key| Op::Fill(key, 300_000, 5)) as fn(Key) -> Op),
+            2 => Just((|key| Op::Spend(key, 400_000)) as fn(Key) -> Op),
             1 => Just((|key| Op::WriteConstant(key, 999_999)) as fn(Key) -> Op),
             1 => Just((|_| Op::RejectIf(3)) as fn(Key) -> Op),
             1 => Just((|_| Op::SkipIfEven) as fn(Key) -> Op),
@@ -309,7 +332,7 @@ pub mod strategy {
         (ops, 0..50u64, proptest::option::weighted(0.3, 2..keys), any::<bool>()).prop_map(|(ops, gas, wrong, right)| {
             let written = ops.iter().filter_map(|op| match op {
                 Op::Write(key) | Op::Increment(key) | Op::WriteConstant(key, _) => Some(*key),
-                Op::Add(key, _) | Op::AddOrFail(key, _) => Some(*key),
+                Op::Add(key, _) | Op::AddOrFail(key, _) | Op::Spend(key, _) => Some(*key),
                 _ => None,
             });
             let mut hints: Vec<Key> = if right { written.collect() } else { Vec::new() };
