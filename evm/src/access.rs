@@ -7,6 +7,7 @@ use revm::database_interface::DBErrorMarker;
 use scoped_tls_hkt::scoped_thread_local;
 use weft_engine::{AddError, Checkpoint, StateView, Stop};
 
+use crate::holdings_delta::HoldingsDelta;
 use crate::state::{Holdings, Identity, StateKey, StateValue};
 
 /// The engine has ended the execution.
@@ -19,6 +20,8 @@ impl DBErrorMarker for Ended {}
 /// The state that a transaction reads and, in the end, changes.
 pub(crate) trait Access {
     fn holdings(&mut self, address: Address) -> Result<Holdings, Ended>;
+    /// Nothing where a transaction before this one changes them, or is about to.
+    fn holdings_unless_contended(&mut self, address: Address) -> Result<Option<Holdings>, Ended>;
     fn identity(&mut self, address: Address) -> Result<Identity, Ended>;
     fn slot(&mut self, address: Address, generation: u32, slot: U256) -> Result<U256, Ended>;
     fn code(&mut self, hash: B256, is_deployed: bool) -> Result<Bytecode, Ended>;
@@ -64,10 +67,8 @@ impl<'v, S: StateView<StateKey, StateValue>> ViewAccess<'v, S> {
 
     /// Undoes the changes since `checkpoint`.
     pub(crate) fn rollback(&mut self, checkpoint: Checkpoint) -> Result<(), Ended> {
-        self.view.rollback(checkpoint).map_err(|stop| {
-            self.stop.get_or_insert(stop);
-            Ended
-        })
+        let rolled_back = self.view.rollback(checkpoint);
+        self.unless_stopped(rolled_back)
     }
 
     /// The engine's reason to end the execution, if it has one.
@@ -76,7 +77,12 @@ impl<'v, S: StateView<StateKey, StateValue>> ViewAccess<'v, S> {
     }
 
     fn read(&mut self, key: &StateKey) -> Result<Option<StateValue>, Ended> {
-        self.view.read(key).map_err(|stop| {
+        let value = self.view.read(key);
+        self.unless_stopped(value)
+    }
+
+    fn unless_stopped<T>(&mut self, result: Result<T, Stop>) -> Result<T, Ended> {
+        result.map_err(|stop| {
             self.stop.get_or_insert(stop);
             Ended
         })
@@ -90,9 +96,19 @@ impl<'v, S: StateView<StateKey, StateValue>> ViewAccess<'v, S> {
         }
     }
 
-    /// Credits a balance without reading it. False if it overflows.
+    /// Credits a balance, without reading it where it could be that much. False if it overflows.
     pub(crate) fn credit(&mut self, address: Address, amount: U256) -> Result<bool, Ended> {
-        match self.view.add(StateKey::Holdings(address), amount) {
+        if let Some(credit) = HoldingsDelta::credit(amount) {
+            return self.change(address, credit);
+        }
+        let Holdings { balance, nonce } = self.holdings(address)?;
+        let sum = balance.checked_add(amount).map(|balance| Holdings { balance, nonce });
+        Ok(sum.map(|holdings| self.set(StateKey::Holdings(address), holdings.into_value())).is_some())
+    }
+
+    /// Changes holdings without reading them. False if they turn out not to allow it.
+    pub(crate) fn change(&mut self, address: Address, delta: HoldingsDelta) -> Result<bool, Ended> {
+        match self.view.add(StateKey::Holdings(address), delta) {
             Ok(()) => Ok(true),
             Err(AddError::OutOfBounds) => Ok(false),
             Err(AddError::Stop(stop)) => {
@@ -103,12 +119,21 @@ impl<'v, S: StateView<StateKey, StateValue>> ViewAccess<'v, S> {
     }
 }
 
+fn holdings(value: Option<StateValue>) -> Holdings {
+    match value {
+        Some(StateValue::Holdings(holdings)) => holdings,
+        _ => Holdings::default(),
+    }
+}
+
 impl<S: StateView<StateKey, StateValue>> Access for ViewAccess<'_, S> {
     fn holdings(&mut self, address: Address) -> Result<Holdings, Ended> {
-        Ok(match self.read(&StateKey::Holdings(address))? {
-            Some(StateValue::Holdings(holdings)) => holdings,
-            _ => Holdings::default(),
-        })
+        Ok(holdings(self.read(&StateKey::Holdings(address))?))
+    }
+
+    fn holdings_unless_contended(&mut self, address: Address) -> Result<Option<Holdings>, Ended> {
+        let value = self.view.read_unless_contended(&StateKey::Holdings(address));
+        Ok(self.unless_stopped(value)?.map(holdings))
     }
 
     fn identity(&mut self, address: Address) -> Result<Identity, Ended> {

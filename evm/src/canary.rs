@@ -23,6 +23,12 @@ pub(crate) enum Canary {
     KeepEmpty,
     /// A transfer is executed whatever the sender's nonce is.
     AnyNonce,
+    /// A transaction whose sender was not looked at may have any nonce.
+    AssumeNonce,
+    /// A transaction whose sender was not looked at need not be paid for.
+    AssumeBalance,
+    /// Who looks at the balance of a sender that was not looked at sees what the transaction needs of it.
+    BlindSender,
     /// A transfer that is too much for its recipient is not undone before the machine decides.
     KeepTransfer,
     /// A payment to a deferred account that turns out to be too much is the end of its transaction.

@@ -7,7 +7,8 @@ use weft_engine::StateView;
 
 use crate::access::{Access, Ended, ViewAccess};
 use crate::canary::Canary;
-use crate::database::Loaded;
+use crate::database::{Figures, Loaded};
+use crate::holdings_delta::HoldingsDelta;
 use crate::journal::DeferringJournal;
 use crate::state::{Holdings, Identity, StateKey, StateValue};
 
@@ -16,8 +17,8 @@ use crate::state::{Holdings, Identity, StateKey, StateValue};
 pub(crate) enum NotApplied {
     /// The engine has ended the execution.
     Ended,
-    /// A credit is too much for the balance that it goes to.
-    Overflow,
+    /// A credit is too much for the balance that it goes to, or the sender had not what was assumed of him.
+    Refuted,
 }
 
 impl From<Ended> for NotApplied {
@@ -43,7 +44,7 @@ pub(crate) fn apply<S: StateView<StateKey, StateValue>>(
         && !fee.is_zero()
         && !view.credit(recipient, fee)?
     {
-        return Err(NotApplied::Overflow);
+        return Err(NotApplied::Refuted);
     }
     Ok(())
 }
@@ -61,7 +62,13 @@ fn apply_account<S: StateView<StateKey, StateValue>>(
         return Ok(());
     }
     let info = &account.info;
-    if loaded.is_deferred {
+    let holdings = Holdings { balance: info.balance, nonce: info.nonce };
+    if loaded.figures == Figures::Assumed {
+        let delta = HoldingsDelta::from_least(loaded.holdings, holdings).ok_or(NotApplied::Refuted)?;
+        if !view.change(address, delta)? {
+            return Err(NotApplied::Refuted);
+        }
+    } else if loaded.figures == Figures::Deferred {
         let is_unpaid = info.balance.is_zero();
         // Touched, but not paid after all: then it may be empty, and an empty account that is touched is cleared.
         if is_unpaid && clears && !was.is_surely_not_empty() && !account.is_created() {
@@ -71,7 +78,7 @@ fn apply_account<S: StateView<StateKey, StateValue>>(
             return Ok(());
         }
         if !is_unpaid && !view.credit(address, info.balance)? {
-            return Err(NotApplied::Overflow);
+            return Err(NotApplied::Refuted);
         }
     } else {
         if clears && info.is_empty() && !account.is_created() {
@@ -80,7 +87,6 @@ fn apply_account<S: StateView<StateKey, StateValue>>(
             }
             return Ok(());
         }
-        let holdings = Holdings { balance: info.balance, nonce: info.nonce };
         if holdings != loaded.holdings {
             view.set(StateKey::Holdings(address), holdings.into_value());
         }

@@ -28,11 +28,21 @@ struct KnownCode {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Loaded {
     pub(crate) identity: Identity,
-    /// What the account held, or [`STAND_IN`].
+    /// What the account held, as far as that is known.
     pub(crate) holdings: Holdings,
-    /// The holdings were not read: the journal works with a stand-in. What is paid to the account meanwhile is a credit
-    /// that conflicts with nobody.
-    pub(crate) is_deferred: bool,
+    pub(crate) figures: Figures,
+}
+
+/// What is known of the holdings of a loaded account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Figures {
+    /// They were read.
+    Read,
+    /// Nothing: the journal works with [`STAND_IN`]. What is paid to the account meanwhile is a credit that conflicts with
+    /// nobody.
+    Deferred,
+    /// The account sends the transaction: the journal works with the [least](crate::assumed) that it can have.
+    Assumed,
 }
 
 /// What the journal is given for holdings that nobody has asked for. It is not empty, as the account surely is not, or
@@ -54,6 +64,8 @@ pub(crate) struct TransactionDatabase {
     pub(crate) loading: Loading,
     /// Whom the transaction itself pays: that account will not be empty, whatever it was.
     pub(crate) paid: Option<Address>,
+    /// Who sends the transaction, and what is known of him without a look. Taken when he is loaded.
+    sender: Option<(Address, Holdings)>,
     /// The accounts that the journal has loaded. [`AccountInfo::account_id`] counts from 0 here.
     pub(crate) loaded: Vec<Loaded>,
     /// Where in `loaded` the accounts are that do not exist.
@@ -69,6 +81,7 @@ impl TransactionDatabase {
         Self {
             loading: Loading::Whole,
             paid: None,
+            sender: None,
             loaded: Vec::new(),
             absent: AddressMap::default(),
             clears_empty_accounts: true,
@@ -77,8 +90,9 @@ impl TransactionDatabase {
     }
 
     /// Forgets the accounts of the last transaction.
-    pub(crate) fn begin(&mut self, paid: Option<Address>) {
+    pub(crate) fn begin(&mut self, paid: Option<Address>, sender: Option<(Address, Holdings)>) {
         self.paid = paid;
+        self.sender = sender;
         self.loaded.clear();
         self.absent.clear();
         self.loading = Loading::Whole;
@@ -91,6 +105,20 @@ impl TransactionDatabase {
             // The journal keeps no number for accounts that did not exist.
             None => self.absent.get(&address).copied(),
         }
+    }
+
+    /// The holdings of an account that nobody has loaded.
+    fn holdings(&mut self, address: Address, identity: &Identity) -> Result<(Holdings, Figures), Ended> {
+        if self.can_defer(address, identity) {
+            return Ok((STAND_IN, Figures::Deferred));
+        }
+        // Who has code may spend on the way.
+        let sender = self.sender.take_if(|sender| sender.0 == address && !identity.has_code());
+        let Some((_, least)) = sender else {
+            return Ok((with_state(|state| state.holdings(address))?, Figures::Read));
+        };
+        let known = with_state(|state| state.holdings_unless_contended(address))?;
+        Ok(known.map_or((least, Figures::Assumed), |holdings| (holdings, Figures::Read)))
     }
 
     /// Whether the account can be used without its balance and nonce for now.
@@ -111,10 +139,9 @@ impl Database for TransactionDatabase {
 
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, Ended> {
         let identity = with_state(|state| state.identity(address))?;
-        let is_deferred = self.can_defer(address, &identity);
-        let holdings = if is_deferred { STAND_IN } else { with_state(|state| state.holdings(address))? };
+        let (holdings, figures) = self.holdings(address, &identity)?;
         let id = self.loaded.len();
-        self.loaded.push(Loaded { identity, holdings, is_deferred });
+        self.loaded.push(Loaded { identity, holdings, figures });
         if !identity.exists && holdings.is_empty() {
             self.absent.insert(address, id);
             return Ok(None);
@@ -183,6 +210,10 @@ mod tests {
 
     impl Access for Codes {
         fn holdings(&mut self, address: Address) -> Result<Holdings, Ended> {
+            panic!("the holdings of {address} are none of code's business")
+        }
+
+        fn holdings_unless_contended(&mut self, address: Address) -> Result<Option<Holdings>, Ended> {
             panic!("the holdings of {address} are none of code's business")
         }
 

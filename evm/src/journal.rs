@@ -6,9 +6,13 @@
 //! put in place ([`DeferringJournal::settle`]), so that nobody can tell the difference. That is sound because whatever
 //! the journal has noted of a deferred account by then are differences (a transfer of so much), never totals.
 //!
+//! The sender of a transaction may be [*assumed*](crate::assumed) to have no more than he must have: that is a stand-in, too, and
+//! what comes out says what must have been there.
+//!
 //! | what | reads balance and nonce |
 //! |---|---|
-//! | sender, authorities, creators, fee recipient where it is loaded already | when loaded |
+//! | sender | when loaded, unless he is assumed |
+//! | authorities, creators, fee recipient where it is loaded already | when loaded |
 //! | target of a call, beneficiary of a self-destruct, `EXTCODE*` | not where the account is known to be not empty |
 //! | recipient of the transaction's own value | not at all |
 //! | `BALANCE`, `SELFBALANCE` | when executed |
@@ -28,7 +32,8 @@ use revm::state::{Account, EvmState, TransactionId};
 
 use crate::access::{Ended, with_state};
 use crate::canary::Canary;
-use crate::database::{Loading, TransactionDatabase};
+use crate::database::{Figures, Loading, TransactionDatabase};
+use crate::state::Holdings;
 
 type LoadError = JournalLoadError<Ended>;
 
@@ -41,22 +46,25 @@ pub(crate) struct DeferringJournal {
     pub(crate) is_observing: bool,
     /// Nothing is deferred.
     pub(crate) is_exact: bool,
-    /// A payment to a deferred account was too much for its balance. revm would have refused it at once: the
-    /// transaction must be executed again, with nothing deferred.
-    pub(crate) has_overflowed: bool,
+    /// A payment to a deferred account was too much for its balance, or the sender had not what was assumed of him. revm would
+    /// have refused that at once: the transaction must be executed again, with nothing deferred or assumed.
+    pub(crate) is_refuted: bool,
+    /// The next account is loaded only to give it something.
+    pub(crate) is_giving: bool,
     /// The fee of the transaction, for a fee recipient whose balance nobody has looked at.
     pub(crate) fee: Option<(Address, U256)>,
 }
 
 impl DeferringJournal {
-    /// Makes the journal ready for a transaction that pays `paid`.
-    pub(crate) fn begin(&mut self, paid: Option<Address>, is_exact: bool) {
-        self.database.begin(paid);
+    /// Makes the journal ready for a transaction that pays `paid`, whose `sender` has at least so much.
+    pub(crate) fn begin(&mut self, paid: Option<Address>, sender: Option<(Address, Holdings)>, is_exact: bool) {
+        self.database.begin(paid, sender);
         // It only tells transactions apart that share a journal, and there is an end to its numbers.
         self.inner.transaction_id = TransactionId::ZERO;
         self.is_exact = is_exact;
         self.is_observing = false;
-        self.has_overflowed = false;
+        self.is_refuted = false;
+        self.is_giving = false;
         self.fee = None;
     }
 
@@ -65,31 +73,56 @@ impl DeferringJournal {
         self.database.loading = if self.is_exact { Loading::Whole } else { Loading::Deferred };
     }
 
-    /// Puts the real balance and nonce of a loaded account in the place of the stand-ins.
+    /// Puts the real balance and nonce of a loaded account in the place of stand-ins.
     pub(crate) fn settle(&mut self, address: Address) -> Result<(), Ended> {
         let Some(account) = self.inner.state.get_mut(&address) else { return Ok(()) };
         let Some(id) = account.info.account_id else { return Ok(()) };
-        let Some(loaded) = self.database.loaded.get_mut(id.get()).filter(|loaded| loaded.is_deferred) else {
+        let Some(loaded) = self.database.loaded.get_mut(id.get()) else { return Ok(()) };
+        if loaded.figures == Figures::Read || (loaded.figures == Figures::Assumed && Canary::BlindSender.sings()) {
             return Ok(());
-        };
+        }
         let holdings = with_state(|state| state.holdings(address))?;
-        // The stand-in's balance is 0, so the journal's is what has been paid so far.
-        let Some(sum) = holdings.balance.checked_add(account.info.balance) else {
-            self.has_overflowed = !Canary::FailAtOverflow.sings();
+        let more = if loaded.figures == Figures::Deferred {
+            // The stand-in's balance is 0, so the journal's is what has been paid so far.
+            Some(holdings.balance)
+        } else if holdings.nonce == loaded.holdings.nonce {
+            // As much more than the journal has of the sender as he has more than he must have.
+            holdings.balance.checked_sub(loaded.holdings.balance)
+        } else {
+            None
+        };
+        let Some(sum) = more.and_then(|more| more.checked_add(account.info.balance)) else {
+            self.is_refuted = !Canary::FailAtOverflow.sings();
             return Err(Ended);
         };
         account.info.balance = sum;
-        account.info.nonce = holdings.nonce;
+        if loaded.figures == Figures::Deferred {
+            account.info.nonce = holdings.nonce;
+        }
         loaded.holdings = holdings;
-        loaded.is_deferred = Canary::CreditTwice.sings();
+        if !Canary::CreditTwice.sings() {
+            loaded.figures = Figures::Read;
+        }
         Ok(())
+    }
+
+    /// Whether the transaction has been executed as if its sender had the least that he must have.
+    pub(crate) fn assumes(&self) -> bool {
+        // The sender is loaded before anybody else.
+        self.database.loaded.first().is_some_and(|loaded| loaded.figures == Figures::Assumed)
+    }
+
+    /// Whether the balance of a loaded account is what is assumed of the sender.
+    fn is_assumed(&self, address: Address) -> bool {
+        let id = self.inner.state.get(&address).and_then(|account| account.info.account_id);
+        id.and_then(|id| self.database.loaded.get(id.get())).is_some_and(|loaded| loaded.figures == Figures::Assumed)
     }
 
     /// Pays the transaction's fee.
     pub(crate) fn pay_fee(&mut self, recipient: Address, fee: U256) -> Result<(), Ended> {
         let is_loaded = self.inner.state.get(&recipient).is_some_and(|account| {
             let loaded = self.database.loaded(&account.info, recipient).map(|at| self.database.loaded[at]);
-            loaded.is_none_or(|loaded| !loaded.is_deferred)
+            loaded.is_none_or(|loaded| loaded.figures == Figures::Read)
         });
         if !is_loaded && !self.is_exact {
             // Being paid nothing is an event, too: it clears an account that is empty (EIP-161), and creates one that
@@ -112,7 +145,7 @@ impl DeferringJournal {
     /// Loads an account with balance and nonce.
     fn load_whole(&mut self, address: Address) -> Result<(), Ended> {
         self.database.loading = Loading::Whole;
-        self.settle(address)
+        if self.is_giving { Ok(()) } else { self.settle(address) }
     }
 }
 
@@ -127,7 +160,8 @@ impl JournalTr for DeferringJournal {
             database,
             is_observing: false,
             is_exact: false,
-            has_overflowed: false,
+            is_refuted: false,
+            is_giving: false,
             fee: None,
         }
     }
@@ -230,7 +264,8 @@ impl JournalTr for DeferringJournal {
     fn transfer_loaded(&mut self, from: Address, to: Address, balance: U256) -> Option<TransferError> {
         // A transfer of nothing succeeds whatever the payer has, but to itself, where revm asks for the balance; any
         // balance will do then.
-        if !balance.is_zero() && self.settle(from).is_err() {
+        // The sender has no code: what he pays is the transaction's value, and he has that.
+        if !balance.is_zero() && !self.is_assumed(from) && self.settle(from).is_err() {
             // Whatever comes of this is discarded: the engine has ended the execution, or it begins anew.
             return Some(TransferError::OutOfFunds);
         }

@@ -82,6 +82,7 @@
 //! - Chains with transactions or rules of their own need a [`Vm`](weft_engine::Vm) of their own.
 
 mod access;
+mod assumed;
 mod below;
 mod block_changes;
 mod canary;
@@ -91,10 +92,12 @@ mod database;
 mod diff;
 mod executor;
 mod fallback;
+mod holdings_delta;
 mod journal;
 mod machine;
 mod parallel;
 mod reader;
+mod recent_calls;
 pub mod sequential;
 mod shared_slots;
 mod state;
@@ -106,6 +109,7 @@ pub use alloy_evm::EvmEnv;
 pub use block_changes::BlockChanges;
 pub use diff::{AccountDiff, Basics, StateDiff};
 pub use executor::{ParentState, WeftBlockExecutor, WeftBlockExecutorFactory};
+pub use holdings_delta::HoldingsDelta;
 pub use parallel::{ParallelError, ParallelEvm, ParallelExecuted};
 pub use state::{Holdings, Identity, StateKey, StateValue};
 pub use vm::{EvmVm, TransactionOutput};

@@ -9,7 +9,7 @@ use revm::context::result::{EVMError, ExecutionResult, HaltReason};
 use revm::context::{BlockEnv, CfgEnv, Evm, LocalContext, TxEnv};
 use revm::context_interface::{Block, Cfg, JournalTr, Transaction};
 use revm::handler::instructions::EthInstructions;
-use revm::handler::{EthFrame, EthPrecompiles, EvmTr, FrameResult, Handler, PrecompileProvider};
+use revm::handler::{EthFrame, EthPrecompiles, EvmTr, FrameResult, Handler, PrecompileProvider, post_execution};
 use revm::interpreter::instructions::{contract, gas_table_spec, host, instruction_table};
 use revm::interpreter::interpreter::EthInterpreter;
 use revm::interpreter::{InitialAndFloorGas, Instruction, InstructionContext, InstructionExecResult};
@@ -18,6 +18,7 @@ use revm::primitives::hardfork::SpecId;
 
 use crate::EvmEnv;
 use crate::access::Ended;
+use crate::assumed::least_holdings;
 use crate::canary::Canary;
 use crate::database::TransactionDatabase;
 use crate::journal::DeferringJournal;
@@ -63,6 +64,15 @@ impl Handler for WeftHandler {
     type Evm = MachineEvm;
     type Error = MachineError;
     type HaltReason = HaltReason;
+
+    /// As mainnet does, without a look at what the sender has.
+    fn reimburse_caller(&self, evm: &mut MachineEvm, exec_result: &mut FrameResult) -> Result<(), MachineError> {
+        let context = evm.ctx();
+        context.journaled_state.is_giving = true;
+        let reimbursed = post_execution::reimburse_caller(context, exec_result.gas(), U256::ZERO);
+        context.journaled_state.is_giving = false;
+        reimbursed.map_err(EVMError::Database)
+    }
 
     /// As mainnet does, without loading the fee recipient where nobody else does.
     fn reward_beneficiary(&self, evm: &mut MachineEvm, exec_result: &mut FrameResult) -> Result<(), MachineError> {
@@ -167,7 +177,9 @@ impl Machine {
         let context = &mut self.evm.ctx;
         context.error = Ok(());
         let paid = Self::paid(&context.tx, spec);
-        context.journaled_state.begin(paid, is_exact);
+        let least = if is_exact { None } else { least_holdings(&context.tx, &context.cfg) };
+        let sender = least.map(|least| (context.tx.caller, least));
+        context.journaled_state.begin(paid, sender, is_exact);
         WeftHandler.run(&mut self.evm)
     }
 

@@ -128,7 +128,7 @@ impl ParallelEvm {
         db: &DB,
         transactions: &[TxEnv],
     ) -> Result<ParallelExecuted, ParallelError> {
-        if !self.is_worth_dividing(transactions) {
+        if !self.is_worth_dividing(env, transactions) {
             return execute_alone(env, db, transactions);
         }
         let vm = EvmVm::new(env.clone());
@@ -160,10 +160,10 @@ impl ParallelEvm {
     }
 
     /// Whether to divide the block, as far as its transactions show. How it goes shows on the way.
-    fn is_worth_dividing(&self, transactions: &[TxEnv]) -> bool {
+    fn is_worth_dividing(&self, env: &EvmEnv, transactions: &[TxEnv]) -> bool {
         let config = self.engine.config();
         let is_forced = config.mode == Mode::Optimistic;
-        let looks_worth_it = || self.divides_any || (!is_short(transactions) && !is_chain(transactions));
+        let looks_worth_it = || self.divides_any || (!is_short(transactions) && !is_chain(transactions, &env.cfg_env));
         is_forced || (config.is_parallel(transactions.len()) && looks_worth_it())
     }
 }

@@ -15,6 +15,7 @@ use revm::bytecode::Bytecode;
 use weft_mvmemory::{OutOfBounds, Value};
 
 use crate::canary::Canary;
+use crate::holdings_delta::HoldingsDelta;
 
 /// Identifies a part of the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -142,21 +143,19 @@ pub enum StateValue {
 }
 
 impl Value for StateValue {
-    /// A credit to a balance, in wei.
-    type Delta = U256;
+    type Delta = HoldingsDelta;
 
-    fn apply(base: Option<&Self>, delta: &U256) -> Result<Self, OutOfBounds> {
-        let Holdings { balance, nonce } = match base {
+    fn apply(base: Option<&Self>, delta: &HoldingsDelta) -> Result<Self, OutOfBounds> {
+        let holdings = match base {
             None => Holdings::default(),
             Some(Self::Holdings(holdings)) => *holdings,
-            // Only balances are credited.
+            // Nothing else is changed by deltas.
             Some(_) => return Err(OutOfBounds),
         };
-        let balance = balance.checked_add(*delta).ok_or(OutOfBounds)?;
-        Ok(Self::Holdings(Holdings { balance, nonce }))
+        delta.apply(holdings).map(Self::Holdings).ok_or(OutOfBounds)
     }
 
-    fn combine(first: &U256, second: &U256) -> Result<U256, OutOfBounds> {
-        first.checked_add(*second).ok_or(OutOfBounds)
+    fn combine(first: &HoldingsDelta, second: &HoldingsDelta) -> Result<HoldingsDelta, OutOfBounds> {
+        first.then(second).ok_or(OutOfBounds)
     }
 }

@@ -8,15 +8,17 @@
 use alloy_primitives::{Address, Bytes, U256};
 use revm::context::result::{ExecutionResult, Output, ResultGas, SuccessReason};
 use revm::context::{BlockEnv, CfgEnv, TxEnv};
+use revm::context_interface::Block;
 use revm::context_interface::transaction::{Transaction, TransactionType};
-use revm::context_interface::{Block, Cfg};
 use revm::handler::pre_execution::calculate_caller_fee;
 use revm::primitives::TxKind;
 use revm::primitives::hardfork::SpecId;
 use weft_engine::StateView;
 
 use crate::access::{Access, Ended, ViewAccess};
+use crate::assumed::{has_usual_rules, least_holdings};
 use crate::canary::Canary;
+use crate::holdings_delta::HoldingsDelta;
 use crate::machine::Machine;
 use crate::state::{Holdings, StateKey, StateValue};
 
@@ -26,8 +28,15 @@ struct Transfer {
     recipient: Address,
     /// What the recipient gets more than he has; nothing where he is the sender.
     paid: U256,
-    sender_after: Holdings,
+    sender: Sender,
     fee: U256,
+}
+
+/// What becomes of the sender.
+enum Sender {
+    Has(Holdings),
+    /// He was not looked at.
+    Spends(HoldingsDelta),
 }
 
 /// Whom the transaction pays, if it is one that may be a mere transfer.
@@ -39,13 +48,9 @@ fn recipient(tx: &TxEnv, block: &BlockEnv, cfg: &CfgEnv) -> Option<Address> {
         TransactionType::from(tx.tx_type),
         TransactionType::Legacy | TransactionType::Eip2930 | TransactionType::Eip1559
     );
-    let has_usual_rules = !cfg.is_fee_charge_disabled()
-        && !cfg.is_balance_check_disabled()
-        && !cfg.is_nonce_check_disabled()
-        && !cfg.is_eip3607_disabled();
     let is_usual = spec
         && is_usual_kind
-        && has_usual_rules
+        && has_usual_rules(cfg)
         && !tx.value.is_zero()
         && tx.access_list.is_empty()
         && block.beneficiary != tx.caller
@@ -61,12 +66,18 @@ pub(crate) fn execute<S: StateView<StateKey, StateValue>>(
 ) -> Result<Option<ExecutionResult>, Ended> {
     let Some(transfer) = prepare(machine, tx, view)? else { return Ok(None) };
     let checkpoint = view.checkpoint();
-    view.set(StateKey::Holdings(tx.caller), transfer.sender_after.into_value());
-    let is_paid = transfer.paid.is_zero() || view.credit(transfer.recipient, transfer.paid)?;
+    let is_sent = match transfer.sender {
+        Sender::Has(holdings) => {
+            view.set(StateKey::Holdings(tx.caller), holdings.into_value());
+            true
+        }
+        Sender::Spends(delta) => view.change(tx.caller, delta)?,
+    };
+    let is_paid = is_sent && (transfer.paid.is_zero() || view.credit(transfer.recipient, transfer.paid)?);
     if is_paid && view.credit(machine.block().beneficiary, transfer.fee)? {
         return Ok(Some(transfer.result));
     }
-    // More than a balance can hold: what then happens is for the machine to say.
+    // More than a balance can hold, or than the sender has: what then happens is for the machine to say.
     if !Canary::KeepTransfer.sings() {
         view.rollback(checkpoint)?;
     }
@@ -86,7 +97,12 @@ fn prepare<S: StateView<StateKey, StateValue>>(
         return Ok(None);
     }
     let Some(gas) = machine.initial_gas() else { return Ok(None) };
-    let holdings = view.holdings(tx.caller)?;
+    let known = view.holdings_unless_contended(tx.caller)?;
+    let least = if known.is_none() { least_holdings(tx, machine.cfg()) } else { None };
+    let holdings = match known.or(least) {
+        Some(holdings) => holdings,
+        None => view.holdings(tx.caller)?,
+    };
     if (holdings.nonce != tx.nonce && !Canary::AnyNonce.sings()) || holdings.nonce == u64::MAX {
         return Ok(None);
     }
@@ -109,6 +125,14 @@ fn prepare<S: StateView<StateKey, StateValue>>(
         // Being paid nothing may clear an account.
         return Ok(None);
     }
+    let after = Holdings { balance, nonce: holdings.nonce + 1 };
+    let sender = match least {
+        None => Sender::Has(after),
+        Some(least) => match HoldingsDelta::from_least(least, after) {
+            Some(delta) => Sender::Spends(delta),
+            None => return Ok(None),
+        },
+    };
     Ok(Some(Transfer {
         result: ExecutionResult::Success {
             reason: SuccessReason::Stop,
@@ -118,7 +142,7 @@ fn prepare<S: StateView<StateKey, StateValue>>(
         },
         recipient,
         paid,
-        sender_after: Holdings { balance, nonce: holdings.nonce + 1 },
+        sender,
         fee,
     }))
 }

@@ -1,7 +1,9 @@
 //! What suits a block, as far as its transactions show: whether to divide it at all, and into units of what length.
 
 use alloy_primitives::Address;
-use revm::context::TxEnv;
+use revm::context::{CfgEnv, TxEnv};
+
+use crate::assumed::shows_its_sender;
 
 /// A mere transfer is executed in less time than a unit's bookkeeping takes.
 const TRANSFERS: usize = 16;
@@ -38,9 +40,9 @@ pub(crate) fn is_short(transactions: &[TxEnv]) -> bool {
 /// it. What is executed in parallel takes a third longer.
 const CHAIN_PERCENT: usize = 60;
 
-/// Whether most of the block is the transactions of one sender, which can only follow each other: a pool or an exchange
-/// that pays its customers.
-pub(crate) fn is_chain(transactions: &[TxEnv]) -> bool {
+/// Whether most of the block is the transactions of one sender that can only follow each other: calls, which most likely meet
+/// what those before them have changed, and whatever has to [wait](crate::assumed) for the sender's nonce.
+pub(crate) fn is_chain(transactions: &[TxEnv], cfg: &CfgEnv) -> bool {
     // Whoever sends more than half is what is left when different senders cancel each other out.
     let mut candidate = Address::ZERO;
     let mut lead = 0_usize;
@@ -57,7 +59,8 @@ pub(crate) fn is_chain(transactions: &[TxEnv]) -> bool {
     if lead == 0 {
         return false;
     }
-    let sent = transactions.iter().filter(|transaction| transaction.caller == candidate).count();
+    let waits = |transaction: &&TxEnv| !is_transfer(transaction) || !shows_its_sender(transaction, cfg);
+    let sent = transactions.iter().filter(|transaction| transaction.caller == candidate).filter(waits).count();
     sent * 100 > transactions.len() * CHAIN_PERCENT
 }
 

@@ -9,8 +9,10 @@ use weft_engine::{Outcome, RareKind, StateView, Stop, Touch, Vm};
 
 use crate::EvmEnv;
 use crate::access::{Ended, ViewAccess, provide_state};
+use crate::assumed;
 use crate::changes::{self, NotApplied};
 use crate::machine::with_machine;
+use crate::recent_calls::RecentCalls;
 use crate::shared_slots::SharedSlots;
 use crate::state::{StateKey, StateValue};
 use crate::transfer;
@@ -36,6 +38,8 @@ pub struct EvmVm {
     block: u64,
     /// What calls have in common. It steers the scheduler and has no part in any result.
     shared: SharedSlots,
+    /// The same.
+    recent: RecentCalls,
 }
 
 impl EvmVm {
@@ -43,7 +47,12 @@ impl EvmVm {
     #[must_use]
     pub fn new(env: EvmEnv) -> Self {
         // Relaxed: only that no two calls get one number matters.
-        Self { env, block: NEXT_BLOCK.fetch_add(1, Ordering::Relaxed), shared: SharedSlots::new() }
+        Self {
+            env,
+            block: NEXT_BLOCK.fetch_add(1, Ordering::Relaxed),
+            shared: SharedSlots::new(),
+            recent: RecentCalls::new(),
+        }
     }
 
     /// The environment of the block.
@@ -82,8 +91,10 @@ impl Vm for EvmVm {
                     machine.discard();
                     return None;
                 }
-                // Whatever revm has made of a payment that was too much to be deferred is void.
-                if machine.journal().has_overflowed && !is_exact {
+                // Whatever revm has made of what does not hold is void, and what is wrong with a transaction shows beside
+                // what its sender really has.
+                let journal = machine.journal();
+                if (journal.is_refuted || (executed.is_err() && journal.assumes())) && !is_exact {
                     machine.discard();
                     is_exact = true;
                     continue;
@@ -105,14 +116,14 @@ impl Vm for EvmVm {
                         let gas_used = result.tx_gas_used();
                         return Some(Outcome::applied(TransactionOutput::Executed(result), gas_used));
                     }
-                    Err(NotApplied::Overflow) if !is_exact => {
+                    Err(NotApplied::Refuted) if !is_exact => {
                         is_exact = true;
                         if view.rollback(checkpoint).is_err() {
                             return None;
                         }
                     }
-                    // An exact execution makes no credits.
-                    Err(NotApplied::Overflow | NotApplied::Ended) => return None,
+                    // An exact execution makes no credits and assumes nothing.
+                    Err(NotApplied::Refuted | NotApplied::Ended) => return None,
                 }
             }
         });
@@ -132,7 +143,13 @@ impl Vm for EvmVm {
     }
 
     fn footprint(&self, transaction: &TxEnv, declare: &mut dyn FnMut(StateKey, Touch)) {
-        declare(StateKey::Holdings(transaction.caller), Touch::Write);
+        let waits = match transaction.kind {
+            TxKind::Call(to) if assumed::shows_its_sender(transaction, &self.env.cfg_env) => {
+                !transaction.data.is_empty() && self.recent.repeats(transaction.caller, to)
+            }
+            _ => true,
+        };
+        declare(StateKey::Holdings(transaction.caller), if waits { Touch::Write } else { Touch::Add });
         if let TxKind::Call(to) = transaction.kind
             && !transaction.value.is_zero()
         {

@@ -254,3 +254,115 @@ fn one_block_leaves_nothing_to_the_next() {
     assert!(matches!(refused, Refused::Invalid(0, InvalidTransaction::LackOfFundForMaxFee { .. })), "{refused}");
     block(SpecId::CANCUN, rich, transactions).check(&path).unwrap();
 }
+
+/// A transaction, with another nonce than the first.
+fn later(nonce: u64, transaction: TxEnv) -> TxEnv {
+    TxEnv { nonce, ..transaction }
+}
+
+/// The last of `transactions` is invalid, and every path says why.
+#[track_caller]
+fn check_refused(pre: &World, transactions: &[TxEnv], why: &InvalidTransaction) {
+    let last = transactions.len() - 1;
+    for (threads, units) in [(1, 1), (1, 3), (2, 1), (4, 1)] {
+        let path = Path::parallel(threads, units);
+        let refused = path.execute(&env(SpecId::CANCUN, COINBASE), pre, transactions).unwrap_err();
+        assert!(matches!(&refused, Refused::Invalid(at, error) if *at == last && error == why), "{path}: {refused}");
+    }
+}
+
+/// Nobody has looked at the sender of the second transaction: that his nonce is another one shows when the first is known.
+#[test]
+fn a_sender_who_was_not_looked_at_must_have_the_nonce() {
+    for to in [OTHER, CONTRACT] {
+        for (nonce, why) in [
+            (0, InvalidTransaction::NonceTooLow { tx: 0, state: 1 }),
+            (2, InvalidTransaction::NonceTooHigh { tx: 2, state: 1 }),
+        ] {
+            let sent = |nonce| later(nonce, call(0, to, 1, vec![1]));
+            check_refused(&world(Asm::default()), &[sent(0), sent(nonce)], &why);
+            check_refused(&world(Asm::default()), &[call(0, OTHER, 1, Bytes::new()), sent(nonce)], &why);
+        }
+    }
+}
+
+/// Nor has anybody looked at what he has.
+#[test]
+fn a_sender_who_was_not_looked_at_must_have_enough() {
+    let (has, value, fee) = (U256::from(20_000_000), 14_000_000, 21_000 * 10);
+    let mut pre = world(Asm::default());
+    pre.insert(sender(0), has, 0, &Bytes::new(), []);
+    let left = has - U256::from(value + fee);
+    let first = TxEnv { gas_limit: 21_000, ..call(0, OTHER, value, Bytes::new()) };
+    for (to, value) in [(OTHER, 790_001), (CONTRACT, 790_001)] {
+        let pays = later(1, call(0, to, value, Bytes::new()));
+        let needed = U256::from(value) + U256::from(500_000 * 10);
+        let why = InvalidTransaction::LackOfFundForMaxFee { fee: Box::new(needed), balance: Box::new(left) };
+        check_refused(&pre, &[first.clone(), pays.clone()], &why);
+        let just_enough = TxEnv { value: pays.value - U256::from(1), ..pays };
+        check(&block(SpecId::CANCUN, pre.clone(), [first.clone(), just_enough]));
+    }
+}
+
+/// Who has nothing before the block can spend what it is paid in it, and need not be looked at for that.
+#[test]
+fn what_was_received_in_the_block_can_be_spent_in_it() {
+    let poor = |index: usize| Address::left_padding_from(&(0x2000 + index).to_be_bytes());
+    let mut transactions = vec![call(0, poor(0), 1_000_000_000, Bytes::new())];
+    for index in 0..6 {
+        let by = |transaction| TxEnv { caller: poor(index), ..transaction };
+        transactions.push(by(call(0, CONTRACT, 1, Bytes::new())));
+        let value = 1_000_000_000 - 20_000_000 * (index as u64 + 1);
+        transactions.push(by(later(1, call(0, poor(index + 1), value, Bytes::new()))));
+    }
+    let block = block(SpecId::CANCUN, world(Asm::default()), transactions);
+    assert_eq!(block.expected.world.accounts[&poor(5)].nonce, 2);
+    check(&block);
+}
+
+/// A contract that logs what its caller has before and after it gives him 5.
+fn looks_at_caller() -> Asm {
+    let mut looks = Asm::default();
+    looks.ops(&[op::CALLER, op::BALANCE]).push(0).op(op::MSTORE);
+    looks.push(0).push(0).push(0).push(0).push(5).ops(&[op::CALLER, op::GAS, op::CALL, op::POP]);
+    looks.ops(&[op::CALLER, op::BALANCE]).push(32).op(op::MSTORE).push(64).push(0).op(op::LOG0);
+    looks
+}
+
+/// He is looked at then, in the middle of his transaction: he has paid for the gas, and sent what he sends.
+#[test]
+fn a_sender_who_was_not_looked_at_is_seen_as_he_is() {
+    let sent = |nonce| later(nonce, call(0, CONTRACT, 2, Bytes::new()));
+    let block = block(SpecId::CANCUN, world(looks_at_caller()), (0..6).map(sent));
+    let has = U256::from(10).pow(U256::from(18)) - U256::from(500_000 * 10 + 2);
+    let seen = [has.to_be_bytes::<32>(), (has + U256::from(5)).to_be_bytes()].concat();
+    assert_eq!(block.expected.results[0].logs()[0].data.data, Bytes::from(seen));
+    check(&block);
+}
+
+/// Before the first of them is looked at, and in whatever way he gets something.
+#[test]
+fn a_sender_who_was_not_looked_at_keeps_what_he_gets_on_the_way() {
+    let mut pays = Asm::default();
+    pays.push(0).push(0).push(0).push(0).push(5).ops(&[op::CALLER, op::GAS, op::CALL]);
+    let mut fails = Asm::default();
+    fails.push(0).push(0).push(0).push(0).push(5).ops(&[op::CALLER, op::GAS, op::CALL]).push(0).push(0).op(op::REVERT);
+    let mut pre = world(pays);
+    pre.insert(OTHER, U256::from(100), 1, &fails.finish(), []);
+    // The sender of all of them is paid their fees as well, and in the end all that a contract has.
+    for coinbase in [COINBASE, sender(0)] {
+        for spec in [SpecId::FRONTIER, SpecId::SHANGHAI, SpecId::CANCUN, SpecId::AMSTERDAM] {
+            let mut pre = pre.clone();
+            let heir = Address::repeat_byte(0xdd);
+            let mut ends = Asm::default();
+            ends.ops(&[op::CALLER, op::SELFDESTRUCT]);
+            pre.insert(heir, U256::from(77), 1, &ends.finish(), []);
+            let mut block = Block::new(env(spec, coinbase), pre);
+            for (nonce, to) in [CONTRACT, OTHER, sender(0), heir, CONTRACT, OTHER, COINBASE].into_iter().enumerate() {
+                let sent = later(nonce as u64, call(0, to, 3, Bytes::new()));
+                assert!(block.push(format!("transaction {nonce} in {spec:?}"), sent), "transaction {nonce}");
+            }
+            check(&block);
+        }
+    }
+}
