@@ -2,7 +2,7 @@
 //!
 //! A chain of dependent transactions cannot be executed in parallel, and transactions that take less time than their
 //! bookkeeping should not be. Neither can be known beforehand. So a block begins in parallel, under a [`Watch`]: it
-//! compares the time that the committed executions took with the time that has passed. Where the workers together did
+//! compares the time that executions took which are not known to be in vain with the time that has passed. Where the workers together did
 //! hardly more than one would have, the parallel path stops at its commit frontier, and the sequential path goes on
 //! from there for a stretch; then there is another trial. Stretches get longer with every trial that fails, also from
 //! one block to the next, so that a hopeless chain costs next to nothing; one good trial ends that. Where transactions
@@ -27,11 +27,11 @@ use crate::error::{BlockError, panic_message};
 use crate::fallback::{Fallback, Layered};
 use crate::metrics::{Metrics, Stopwatch};
 use crate::parallel::ParallelPath;
-use crate::prefetch::ReadTime;
 use crate::progress::Progress;
 use crate::rest::Rest;
 use crate::sequential::SequentialPath;
 use crate::vm::{Outcome, Vm};
+use crate::work_time::WorkTime;
 
 /// The first stretch after a trial that failed is so many times as long as the trial: `1 << SHORTEST_STRETCH`.
 const SHORTEST_STRETCH: u32 = 3;
@@ -68,11 +68,12 @@ pub(crate) struct Watch {
     /// When the window began: with its first commit, so that waking the workers is not held against them.
     begun: Option<Instant>,
     units: u32,
-    useful: Duration,
-    /// The longest execution.
+    /// What the executions took that were committed.
+    committed: Duration,
+    /// The longest of them.
     longest: Duration,
-    /// Reads that nobody had to wait for: a sequential execution would have.
-    prefetched: Arc<ReadTime>,
+    /// What has been done, committed or not: behind a chain a good part of the block may be executed before its turn.
+    work: Arc<WorkTime>,
     /// The work of all windows up to the last one that was worth it.
     proved: Duration,
     /// The work of the windows since then, and what was missing in them.
@@ -93,9 +94,9 @@ impl Watch {
             worthwhile_percent: config.worthwhile_percent,
             begun: None,
             units: 0,
-            useful: Duration::ZERO,
+            committed: Duration::ZERO,
             longest: Duration::ZERO,
-            prefetched: Arc::default(),
+            work: Arc::default(),
             proved: Duration::ZERO,
             unproved: Duration::ZERO,
             lost: Duration::ZERO,
@@ -103,9 +104,9 @@ impl Watch {
         }
     }
 
-    /// Where those who prefetch leave the time that their reads have taken.
-    pub(crate) fn prefetched(&self) -> Arc<ReadTime> {
-        Arc::clone(&self.prefetched)
+    /// Where workers, and those who prefetch, say what they have done.
+    pub(crate) fn work(&self) -> Arc<WorkTime> {
+        Arc::clone(&self.work)
     }
 
     /// Whether it was worth it, all windows together.
@@ -115,20 +116,25 @@ impl Watch {
 
     /// A unit is committed whose execution took so long. False if it is time to give up.
     pub(crate) fn is_worth_it(&mut self, took: Duration) -> bool {
-        let begun = *self.begun.get_or_insert_with(Instant::now);
+        let begun = *self.begun.get_or_insert_with(|| {
+            // Not what was done before.
+            self.work.take();
+            self.work.add(took);
+            Instant::now()
+        });
         self.units += 1;
-        self.useful += took;
+        self.committed += took;
         self.longest = self.longest.max(took);
         if self.units < self.window {
             return true;
         }
         // Another core's clock may be behind.
         let passed = begun.elapsed().max(Duration::from_nanos(1));
-        let is_one_sided = self.useful < self.longest.saturating_mul(LONGEST_UNITS);
+        let is_one_sided = self.committed < self.longest.saturating_mul(LONGEST_UNITS);
         if passed < self.shortest || (is_one_sided && passed < self.longest_wait) {
             return true;
         }
-        let useful = self.useful + self.prefetched.take();
+        let useful = self.work.take();
         self.begin_window();
         self.judge(useful, passed)
     }
@@ -148,7 +154,7 @@ impl Watch {
 
     /// Forgets what it has seen since its last verdict.
     pub(crate) fn begin_window(&mut self) {
-        (self.begun, self.units, self.useful, self.longest) = (None, 0, Duration::ZERO, Duration::ZERO);
+        (self.begun, self.units, self.committed, self.longest) = (None, 0, Duration::ZERO, Duration::ZERO);
     }
 }
 
@@ -314,6 +320,12 @@ mod tests {
 
     const MILLISECOND: Duration = Duration::from_millis(1);
 
+    /// A unit is executed and committed.
+    fn is_worth_it(watch: &mut Watch, took: Duration) -> bool {
+        watch.work().add(took);
+        watch.is_worth_it(took)
+    }
+
     fn watch(worthwhile_percent: u32) -> Watch {
         Watch::new(&Config { trial_units: 3, worthwhile_percent, ..Config::default() }, 1000)
     }
@@ -323,25 +335,27 @@ mod tests {
         let mut busy = watch(125);
         // An hour of work in no time.
         for _ in 0..9 {
-            assert!(busy.is_worth_it(MILLISECOND * 3_600_000));
+            assert!(is_worth_it(&mut busy, MILLISECOND * 3_600_000));
         }
         let mut idle = watch(125);
-        let verdicts = [(); 7].map(|()| idle.is_worth_it(Duration::ZERO));
+        let verdicts = [(); 7].map(|()| is_worth_it(&mut idle, Duration::ZERO));
         assert_eq!(verdicts, [true, true, false, true, true, false, true]);
         assert!(busy.has_gained() && !idle.has_gained());
         let mut indifferent = watch(0);
-        assert!((0..9).all(|_| indifferent.is_worth_it(Duration::ZERO)));
+        assert!((0..9).all(|_| is_worth_it(&mut indifferent, Duration::ZERO)));
     }
 
     #[test]
-    fn what_was_prefetched_counts_as_work() {
+    fn what_is_not_committed_counts_as_well() {
         let mut watch = watch(125);
         for _ in 0..3 {
-            watch.prefetched().add(MILLISECOND * 3_600_000);
-            assert!([(); 3].iter().all(|()| watch.is_worth_it(Duration::ZERO)));
+            assert!(watch.is_worth_it(Duration::ZERO));
+            watch.work().add(MILLISECOND * 3_600_000);
+            assert!([(); 2].iter().all(|()| watch.is_worth_it(Duration::ZERO)));
         }
         assert!(watch.lost.is_zero());
-        assert!([(); 3].iter().all(|()| watch.is_worth_it(Duration::ZERO)), "little is lost");
+        watch.work().add(MILLISECOND * 3_600_000);
+        assert!([(); 3].iter().all(|()| watch.is_worth_it(Duration::ZERO)), "done before the window; little is lost");
         assert!(!watch.lost.is_zero(), "once");
     }
 
@@ -368,7 +382,7 @@ mod tests {
     fn a_window_lasts_as_long_as_the_configuration_asks() {
         let config = Config { trial_units: 3, trial_time: Duration::from_secs(3600), ..Config::default() };
         let mut patient = Watch::new(&config, 1000);
-        assert!((0..9).all(|_| patient.is_worth_it(Duration::ZERO)));
+        assert!((0..9).all(|_| is_worth_it(&mut patient, Duration::ZERO)));
     }
 
     #[test]
@@ -377,7 +391,7 @@ mod tests {
         let is_judged = |longest_wait: u32, units: &[u32]| {
             let mut watch = Watch::new(&config, 1000);
             watch.longest_wait = MILLISECOND * 3_600_000 * longest_wait;
-            units.iter().for_each(|hours| assert!(watch.is_worth_it(MILLISECOND * 3_600_000 * *hours)));
+            units.iter().for_each(|hours| assert!(is_worth_it(&mut watch, MILLISECOND * 3_600_000 * *hours)));
             watch.has_gained()
         };
         assert!(!is_judged(1, &[1, 1, 10, 1, 1, 1]) && is_judged(1, &[2; 8]));

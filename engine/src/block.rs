@@ -24,6 +24,7 @@ use crate::record::{self, SharedRecord, WriteRecord};
 use crate::resume::Resumed;
 use crate::view::{CallCount, MemoryView};
 use crate::vm::{Outcome, StopReason, Touch, Verdict, Vm};
+use crate::work_time::WorkTime;
 
 pub(crate) type UnitRecord<V> = SharedRecord<<V as Vm>::Value, <V as Vm>::Output>;
 
@@ -86,6 +87,8 @@ pub(crate) struct BlockRun<'b, V: Vm, R, F> {
     pub(crate) policy: BlockPolicy,
     /// Whether to measure how long the executions take.
     pub(crate) is_watched: bool,
+    /// Where to say so, if somebody wants to know how much has been done.
+    pub(crate) work_time: Option<&'b WorkTime>,
     /// Whether all workers take turns on one thread: then nothing changes while an execution runs, and one that loops
     /// because of what it has read has to be ended.
     pub(crate) takes_turns: bool,
@@ -259,6 +262,9 @@ where
         record.on_final_values = on_final_values;
         record.was_disturbed |= execution.incarnation() > 0;
         record.took = resumed_took + begun.map_or(Duration::ZERO, |begun| begun.elapsed());
+        if let Some(all) = self.work_time.filter(|_| with_writes) {
+            counts.unsaid.executed(record.took, all);
+        }
         let position = self.position(unit);
         let changed =
             record.publish(self.memory, self.written_kinds, position, execution.incarnation(), overlay, with_writes);
@@ -424,6 +430,9 @@ where
         counts.aborts += 1;
         // Since we could abort it, this is the incarnation that we have looked at.
         let record = self.records[unit as usize].lock();
+        if let Some(all) = self.work_time.filter(|_| matches!(record.execution, record::Execution::Outcomes(_))) {
+            counts.unsaid.was_in_vain(record.took, all);
+        }
         for write in &record.writes {
             self.memory.mark_estimate(write.location, self.position(unit));
         }

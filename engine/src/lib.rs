@@ -105,6 +105,7 @@ mod sizing;
 mod test_value;
 mod view;
 mod vm;
+mod work_time;
 
 pub use admission::{Admission, Admitted, BlockEnd};
 pub use changes::Changes;

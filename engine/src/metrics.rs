@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::work_time::Unsaid;
+
 /// Counts and times of one block. Counts are in units, which are single transactions unless the configuration says
 /// otherwise.
 #[derive(Debug, Clone)]
@@ -119,6 +121,7 @@ pub(crate) struct Counts {
     pub(crate) futile: u32,
     /// Naps since the last execution.
     pub(crate) naps: u32,
+    pub(crate) unsaid: Unsaid,
 }
 
 impl Counts {

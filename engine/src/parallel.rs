@@ -19,7 +19,7 @@ use crate::fallback::Fallback;
 use crate::head_start::head_start;
 use crate::metrics::{Counts, Metrics};
 use crate::overlay::Overlay;
-use crate::prefetch::{Prefetch, ReadTime};
+use crate::prefetch::Prefetch;
 use crate::progress::Progress;
 use crate::rare::Kinds;
 use crate::rest::Rest;
@@ -102,7 +102,7 @@ impl<V: Vm> ParallelPath<V> {
         let workers = self.config.max_parallel_threads.clamp(1, self.pool.workers()).min(block.units().max(1));
         let sizing = Sizing::new(&self.config, block.unit_length, block.left(), workers);
         let is_watched = watch.is_some() || sizing.is_some();
-        let read_time = watch.as_ref().map(Watch::prefetched);
+        let work_time = watch.as_ref().map(Watch::work);
         let mut scratch = self.scratch.lock().pop().unwrap_or_else(Scratch::new);
         scratch.begin_block(workers, block.left());
         if self.prefetchers.is_some() {
@@ -130,6 +130,7 @@ impl<V: Vm> ParallelPath<V> {
                 unit_length: rest.unit_length,
                 policy: rest.policy,
                 is_watched,
+                work_time: work_time.as_deref(),
                 takes_turns: false,
                 memory: &scratch.memory,
                 scheduler: &scratch.scheduler,
@@ -137,7 +138,7 @@ impl<V: Vm> ParallelPath<V> {
                 records: &scratch.records,
                 commit: CachePadded::new(Mutex::new(commit)),
             };
-            counts += self.work(&run, &scratch.overlays[..workers], read_time.as_deref());
+            counts += self.work(&run, &scratch.overlays[..workers]);
             commit = CachePadded::into_inner(run.commit).into_inner();
             let Some(length) = commit.next_length.take().filter(|_| commit.error.is_none()) else { break };
             let committed = commit.units - first_position;
@@ -186,12 +187,7 @@ impl<V: Vm> ParallelPath<V> {
     }
 
     /// Lets the workers execute what `run` holds, each on an overlay of its own.
-    fn work<R, F>(
-        &self,
-        run: &BlockRun<'_, V, R, F>,
-        overlays: &[CachePadded<Mutex<Overlay<V::Value>>>],
-        read_time: Option<&ReadTime>,
-    ) -> Counts
+    fn work<R, F>(&self, run: &BlockRun<'_, V, R, F>, overlays: &[CachePadded<Mutex<Overlay<V::Value>>>]) -> Counts
     where
         R: StateReader<V::Key, V::Value>,
         F: FnMut(usize, &Outcome<V::Output>) + Send,
@@ -200,7 +196,7 @@ impl<V: Vm> ParallelPath<V> {
         let prefetch = self.prefetchers.as_ref().map(|threads| {
             let stretch = (&run.transactions[run.first..], run.unit_length);
             let distance = self.config.prefetch_distance;
-            (threads, Prefetch::new((run.vm, run.reader), stretch, run.memory, run.scheduler, distance, read_time))
+            (threads, Prefetch::new((run.vm, run.reader), stretch, run.memory, run.scheduler, distance, run.work_time))
         });
         self.pool.run(overlays.len(), |worker| {
             let work = || {

@@ -9,8 +9,7 @@
 //! block then still waits for is at most one read of each of them that is under way.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
@@ -19,22 +18,7 @@ use weft_scheduler::{Scheduler, WorkerPool};
 use weft_storage::StateReader;
 
 use crate::vm::Vm;
-
-/// The time that prefetching has spent on reads, for who judges whether the block is worth its workers.
-#[derive(Debug, Default)]
-pub(crate) struct ReadTime(AtomicU64);
-
-impl ReadTime {
-    pub(crate) fn add(&self, time: Duration) {
-        // Relaxed: a sum, nothing is ordered by it.
-        self.0.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
-
-    /// What was added since the last call.
-    pub(crate) fn take(&self) -> Duration {
-        Duration::from_nanos(self.0.swap(0, Ordering::Relaxed))
-    }
-}
+use crate::work_time::WorkTime;
 
 /// A block, as those see it who prefetch for it.
 pub(crate) struct Prefetch<'b, V: Vm, R> {
@@ -48,7 +32,7 @@ pub(crate) struct Prefetch<'b, V: Vm, R> {
     /// In units.
     pub(crate) distance: u32,
     /// Where the time goes that reads take, if anybody wants to know.
-    pub(crate) read_time: Option<&'b ReadTime>,
+    pub(crate) work_time: Option<&'b WorkTime>,
     next: CachePadded<Mutex<u32>>,
 }
 
@@ -69,11 +53,11 @@ impl<'b, V: Vm, R: StateReader<V::Key, V::Value>> Prefetch<'b, V, R> {
         memory: &'b MvMemory<V::Key, V::Value>,
         scheduler: &'b Scheduler,
         distance: usize,
-        read_time: Option<&'b ReadTime>,
+        work_time: Option<&'b WorkTime>,
     ) -> Self {
         let distance = u32::try_from(distance.div_ceil(unit_length)).unwrap_or(u32::MAX);
         let next = CachePadded::new(Mutex::new(0));
-        Self { vm, reader, transactions, unit_length, memory, scheduler, distance, read_time, next }
+        Self { vm, reader, transactions, unit_length, memory, scheduler, distance, work_time, next }
     }
 
     /// Runs `execute`, which must end with the block, on this thread, and prefetches on all others of `threads`.
@@ -134,9 +118,9 @@ impl<'b, V: Vm, R: StateReader<V::Key, V::Value>> Prefetch<'b, V, R> {
         let location = self.memory.intern_hashed(self.memory.hash(key), key, reserve);
         // A failure is for whoever needs the value.
         let _ = self.memory.base(location, |key| {
-            let begun = self.read_time.map(|_| Instant::now());
+            let begun = self.work_time.map(|_| Instant::now());
             let value = self.reader.read(key);
-            if let (Some(time), Some(begun)) = (self.read_time, begun) {
+            if let (Some(time), Some(begun)) = (self.work_time, begun) {
                 time.add(begun.elapsed());
             }
             value

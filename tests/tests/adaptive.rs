@@ -1,12 +1,14 @@
 //! The adaptive path: what it does with the blocks that it should not execute in parallel, and with those that it should.
 
 use std::sync::Arc;
+use std::thread::sleep;
+use std::time::Duration;
 
 use weft_engine::{BlockPolicy, Config, Engine, Metrics, Mode};
 use weft_tests::gate::Stage;
 use weft_tests::program::{Cell, Key, Machine, Op, Program};
 use weft_tests::run::{BlockResult, MapState, config, run_with_metrics};
-use weft_tests::script::{Script, Scripts, done};
+use weft_tests::script::{Script, Scripts, done, number};
 
 const MACHINE: Machine = Machine { keys: 2000 };
 
@@ -118,4 +120,39 @@ fn nothing_is_judged_while_a_head_start_is_executed() {
     assert_eq!(output.outcomes.len(), LENGTH);
     let parallel = LENGTH as u64 - output.metrics.sequential_transactions;
     assert!(parallel >= 60, "given up after {parallel}, while it ran");
+}
+
+/// Adds one to a key, and takes its time between reading and writing.
+fn slow_increment(key: Key) -> Script {
+    Script::new(move |state| {
+        let before = number(state, key)?;
+        sleep(Duration::from_millis(5));
+        state.write(key, Cell(before + 1));
+        done([before])
+    })
+}
+
+/// How many transactions two workers execute in parallel if that has to be half as fast again.
+fn executed_in_parallel(block: &[Script]) -> u64 {
+    let engine = Engine::new(Config { worthwhile_percent: 150, trial_units: 8, ..config(Mode::Auto, 2, 1) });
+    let state = MapState::<Key, Cell>::default();
+    let output = engine.execute_block_with(&Scripts, &state, block, BlockPolicy::default(), |_, _| {}).unwrap();
+    let chain = output.outcomes.iter().map(|outcome| outcome.output[0]).collect::<Vec<_>>();
+    assert_eq!(chain[..12], (0..12).collect::<Vec<_>>());
+    block.len() as u64 - output.metrics.sequential_transactions
+}
+
+/// While one worker executes a chain the other one finds what lies behind it, though none of that is committed.
+#[test]
+fn what_is_done_behind_a_chain_counts() {
+    let chain = (0..12).map(|_| slow_increment(5).hinting([5]));
+    let block: Vec<_> = chain.chain((100..130).map(slow_increment)).collect();
+    assert_eq!(executed_in_parallel(&block), 42);
+}
+
+/// A chain that nobody has hinted at: the other worker executes whatever is next, in vain.
+#[test]
+fn what_is_done_in_vain_does_not_count() {
+    let block: Vec<_> = (0..24).map(|_| slow_increment(5)).collect();
+    assert!(executed_in_parallel(&block) < 24);
 }

@@ -232,6 +232,7 @@ impl Simulation {
             unit_length,
             policy,
             is_watched: false,
+            work_time: None,
             takes_turns: true,
             memory: &memory,
             scheduler: &scheduler,
