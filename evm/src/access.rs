@@ -102,8 +102,9 @@ impl<'v, S: StateView<StateKey, StateValue>> ViewAccess<'v, S> {
             return self.change(address, credit);
         }
         let Holdings { balance, nonce } = self.holdings(address)?;
-        let sum = balance.checked_add(amount).map(|balance| Holdings { balance, nonce });
-        Ok(sum.map(|holdings| self.set(StateKey::Holdings(address), holdings.into_value())).is_some())
+        let Some(balance) = balance.checked_add(amount) else { return Ok(false) };
+        self.set(StateKey::Holdings(address), Holdings { balance, nonce }.into_value());
+        Ok(true)
     }
 
     /// Changes holdings without reading them. False if they turn out not to allow it.

@@ -320,6 +320,31 @@ fn what_was_received_in_the_block_can_be_spent_in_it() {
     check(&block);
 }
 
+/// Then nothing is assumed, and nothing is a delta.
+#[test]
+fn payments_of_more_than_there_could_ever_be() {
+    let much = U256::from(1) << 200;
+    let mut pre = world(Asm::default());
+    pre.insert(sender(0), much << 2, 0, &Bytes::new(), []);
+    let pays = |nonce, to, value| later(nonce, TxEnv { value, ..call(0, to, 0, Bytes::new()) });
+    let payee = |nonce, to| TxEnv { caller: OTHER, ..pays(nonce, to, much) };
+    let transactions = [
+        pays(0, OTHER, much),
+        pays(1, CONTRACT, much),
+        pays(2, OTHER, much),
+        payee(0, CONTRACT),
+        payee(1, sender(1)),
+        pays(3, OTHER, U256::from(1)),
+    ];
+    // It comes to nearly nothing, or to as much as there can be.
+    for has in [U256::from(20_000_000), U256::MAX - (much << 1)] {
+        pre.insert(OTHER, has, 0, &Bytes::new(), []);
+        let block = block(SpecId::CANCUN, pre.clone(), transactions.clone());
+        assert_eq!(block.expected.world.accounts[&CONTRACT].balance, (much << 1) + U256::from(1_000));
+        check(&block);
+    }
+}
+
 /// A contract that logs what its caller has before and after it gives him 5.
 fn looks_at_caller() -> Asm {
     let mut looks = Asm::default();
