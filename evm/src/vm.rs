@@ -145,7 +145,7 @@ impl Vm for EvmVm {
     fn footprint(&self, transaction: &TxEnv, declare: &mut dyn FnMut(StateKey, Touch)) {
         let waits = match transaction.kind {
             TxKind::Call(to) if assumed::shows_its_sender(transaction, &self.env.cfg_env) => {
-                !transaction.data.is_empty() && self.recent.repeats(transaction.caller, to)
+                !transaction.data.is_empty() && self.recent.repeats(transaction.caller, to, transaction.nonce)
             }
             _ => true,
         };
