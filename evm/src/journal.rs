@@ -7,7 +7,8 @@
 //! the journal has noted of a deferred account by then are differences (a transfer of so much), never totals.
 //!
 //! The sender of a transaction may be [*assumed*](crate::assumed) to have no more than he must have: that is a stand-in, too, and
-//! what comes out says what must have been there.
+//! what comes out says what must have been there. The one total that the journal notes of him, his balance before he
+//! pays for the gas, is noted before the first checkpoint: nothing that goes on comes back behind it.
 //!
 //! | what | reads balance and nonce |
 //! |---|---|
