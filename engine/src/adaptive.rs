@@ -117,9 +117,8 @@ impl Watch {
     /// A unit is committed whose execution took so long. False if it is time to give up.
     pub(crate) fn is_worth_it(&mut self, took: Duration) -> bool {
         let begun = *self.begun.get_or_insert_with(|| {
-            // Not what was done before.
-            self.work.take();
-            self.work.add(took);
+            // What was done before is no matter of this window.
+            self.work.begin_with(took);
             Instant::now()
         });
         self.units += 1;

@@ -262,7 +262,7 @@ where
         record.on_final_values = on_final_values;
         record.was_disturbed |= execution.incarnation() > 0;
         record.took = resumed_took + begun.map_or(Duration::ZERO, |begun| begun.elapsed());
-        if let Some(all) = self.work_time.filter(|_| with_writes) {
+        if let Some(all) = self.work_time {
             counts.unsaid.executed(record.took, all);
         }
         let position = self.position(unit);
@@ -430,7 +430,7 @@ where
         counts.aborts += 1;
         // Since we could abort it, this is the incarnation that we have looked at.
         let record = self.records[unit as usize].lock();
-        if let Some(all) = self.work_time.filter(|_| matches!(record.execution, record::Execution::Outcomes(_))) {
+        if let Some(all) = self.work_time {
             counts.unsaid.was_in_vain(record.took, all);
         }
         for write in &record.writes {

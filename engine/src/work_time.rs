@@ -18,6 +18,11 @@ impl WorkTime {
         self.0.fetch_add(nanoseconds(time), Ordering::Relaxed);
     }
 
+    /// Forgets what was done before `time`.
+    pub(crate) fn begin_with(&self, time: Duration) {
+        self.0.store(nanoseconds(time), Ordering::Relaxed);
+    }
+
     /// What was done since the last call. Where more turned out to be in vain than was done, nothing; the rest is left to the
     /// next call.
     pub(crate) fn take(&self) -> Duration {
@@ -72,5 +77,8 @@ mod tests {
         one.executed(time(100), &all);
         all.add(time(1));
         assert_eq!(all.take(), time(61), "so it is taken from what comes next");
+        one.was_in_vain(time(100), &all);
+        all.begin_with(time(3));
+        assert_eq!(all.take(), time(3));
     }
 }
