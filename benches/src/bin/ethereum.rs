@@ -166,14 +166,17 @@ fn mainnet(folder: &std::path::Path, merge: usize, plan: &Plan) -> Result<Measur
 fn summary(figures: &[Figures]) -> String {
     let sum = |of: &dyn Fn(&Figures) -> f64| figures.iter().map(of).sum::<f64>();
     let (lean, weft) = (sum(&|row| row.lean.milliseconds), sum(&|row| row.weft.milliseconds));
+    let side_by_side = sum(&|row| row.lean.milliseconds / row.side_by_side);
     let speed_ups = figures.iter().map(|row| row.speed_up.0);
     format!(
-        "{} blocks: lean {lean:.1} ms, weft {weft:.1} ms: {:.2} times as fast; by block {:.2} to {:.2}, middle {:.2}",
+        "{} blocks: lean {lean:.1} ms, weft {weft:.1} ms: {:.2} times as fast; by block {:.2} to {:.2}, middle {:.2}; \
+         lean side by side: {:.2}",
         figures.len(),
         lean / weft,
         speed_ups.clone().fold(f64::INFINITY, f64::min),
         speed_ups.clone().fold(0.0, f64::max),
         median(speed_ups.collect()),
+        lean / side_by_side,
     )
 }
 
@@ -190,6 +193,7 @@ fn table(figures: &[Figures]) -> Table {
         "weft ms",
         "speed-up",
         "min..max",
+        "side by side",
         "executions/tx",
         "weft cores",
         "weft core-µs/tx",
@@ -208,6 +212,7 @@ fn table(figures: &[Figures]) -> Table {
             format!("{:.2}", row.weft.milliseconds),
             format!("{middle:.2}"),
             format!("{least:.2}..{greatest:.2}"),
+            format!("{:.2}", row.side_by_side),
             format!("{:.3}", row.executions),
             format!("{:.2}", row.weft.cores),
             format!("{:.2}", row.weft.core_micros),

@@ -4,7 +4,13 @@
 //! the changes of the block in memory: lean's are what the journal holds, weft's are sorted and only what differs. Their
 //! runs alternate, so that a slow moment of the machine hits both; short blocks are run several times before the other side's
 //! turn.
+//!
+//! Two cores are seldom twice one: they share caches and memory, and on a rented machine perhaps one core's units. So there is
+//! a third turn, of as many lean runs *side by side* as weft has threads: they share nothing but the machine, so what they
+//! gain over one after another is what the machine has to give at that moment.
 
+use std::sync::Barrier;
+use std::thread;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -85,6 +91,8 @@ pub struct Figures {
     pub weft: Side,
     /// Lean's time by weft's: middle, least and greatest of the pairs.
     pub speed_up: (f64, f64, f64),
+    /// What the machine has to give: as many lean runs side by side as weft has threads, times as fast as one after another.
+    pub side_by_side: f64,
     /// Executions a transaction.
     pub executions: f64,
 }
@@ -107,7 +115,8 @@ pub fn measure<DB: Database>(block: &Block<DB>, plan: &Plan) -> Result<Figures, 
     let (executed, once) = timed(|| lean(block));
     drop(executed.map_err(failed)?);
     let runs = runs_of_a_sample(once.wall);
-    let (mut lean_costs, mut weft_costs, mut executions) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut lean_costs, mut weft_costs, mut executions, mut side_by_side) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 0..plan.repeat.max(1) * 2 {
         // Who is first alternates as well.
         if (round + round / 2) % 2 == 0 {
@@ -118,10 +127,16 @@ pub fn measure<DB: Database>(block: &Block<DB>, plan: &Plan) -> Result<Figures, 
             executions.push(executed.metrics.executions_per_unit());
             weft_costs.push(cost);
         }
+        if round % 2 == 1 {
+            side_by_side.push(lean_side_by_side(block, plan.threads, runs).map_err(failed)?);
+        }
     }
     let count = block.transactions.len().max(1) as f64;
     let ratios: Vec<f64> =
         lean_costs.iter().zip(&weft_costs).map(|(lean, weft)| lean.seconds() / weft.seconds()).collect();
+    let gains =
+        lean_costs.iter().zip(&side_by_side).map(|(lean, seconds)| lean.seconds() * plan.threads as f64 / seconds);
+    let side_by_side = median(gains.collect());
     let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
     let greatest = ratios.iter().copied().fold(0.0, f64::max);
     let side = |costs: &[Cost], peak_bytes| Side {
@@ -139,7 +154,29 @@ pub fn measure<DB: Database>(block: &Block<DB>, plan: &Plan) -> Result<Figures, 
         lean: side(&lean_costs, checked.peaks[0]),
         weft: side(&weft_costs, checked.peaks[1]),
         speed_up: (median(ratios), least, greatest),
+        side_by_side,
         executions: median(executions),
+    })
+}
+
+/// Lean on as many threads at the same time, each with the whole block to itself; the seconds that one run takes there.
+fn lean_side_by_side<DB: Database>(
+    block: &Block<DB>,
+    threads: usize,
+    runs: u32,
+) -> Result<f64, ExecuteError<DB::Error>> {
+    let begin = Barrier::new(threads);
+    thread::scope(|scope| {
+        let work = || {
+            begin.wait();
+            timed_often(runs, || lean(block)).map(|(_, cost)| cost.seconds())
+        };
+        let working: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let mut seconds = 0.0;
+        for thread in working {
+            seconds += thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        }
+        Ok(seconds / threads as f64)
     })
 }
 
