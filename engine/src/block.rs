@@ -20,10 +20,10 @@ use crate::metrics::{Counts, Stopwatch};
 use crate::overlay::Overlay;
 use crate::patience::nap;
 use crate::rare::WrittenKinds;
-use crate::record::{self, SharedRecord, WriteRecord};
+use crate::record::{self, SharedRecord};
 use crate::resume::Resumed;
 use crate::view::{CallCount, MemoryView};
-use crate::vm::{Outcome, StopReason, Touch, Verdict, Vm};
+use crate::vm::{Outcome, StopReason, Verdict, Vm};
 use crate::work_time::WorkTime;
 
 pub(crate) type UnitRecord<V> = SharedRecord<<V as Vm>::Value, <V as Vm>::Output>;
@@ -179,9 +179,8 @@ where
         counts: &mut Counts,
     ) -> ControlFlow<Option<Execution>, Execution> {
         overlay.clear();
-        // A hint that panics is no hint.
         if execution.incarnation() == 0
-            && let Ok(Some(on)) = catch_unwind(AssertUnwindSafe(|| self.announce(execution.unit(), overlay)))
+            && let Some(on) = self.announce(execution.unit(), overlay)
         {
             counts.suspend();
             self.note_disturbance(execution.unit());
@@ -203,6 +202,9 @@ where
         let begun = self.is_watched.then(Instant::now);
         let committed = self.scheduler.committed();
         let on_final_values = committed == unit;
+        if self.unit_length > 1 && execution.incarnation() == 0 {
+            self.load_announced(overlay);
+        }
         // Only now: what is current beside final values is final itself.
         let before = self.resume(unit, overlay, counts);
         let (resumed, resumed_took) = (before.outcomes.len(), before.took);
@@ -288,35 +290,6 @@ where
             }
             (again, woken) => again.or(woken),
         }
-    }
-
-    /// Announces what the unit's transactions will surely touch. Returns a lower unit that is going to touch there
-    /// what this one reads, and for which it should wait.
-    ///
-    /// The execution finds the announced locations on its overlay and does not look them up again.
-    fn announce(&self, unit: u32, overlay: &mut Overlay<V::Value>) -> Option<u32> {
-        let mut record: Option<_> = None;
-        let mut wait_for = None;
-        for transaction in &self.transactions[self.range(unit)] {
-            self.vm.footprint(transaction, &mut |key, touch| {
-                let hash = self.memory.hash(&key);
-                let location = self.memory.intern_hashed(hash, &key, &mut overlay.reserve);
-                let announced = self.memory.announce(location, self.position(unit));
-                if announced.is_new {
-                    let record = record.get_or_insert_with(|| self.records[unit as usize].lock());
-                    record.writes.push(WriteRecord { location, is_delta: false, by: 0 });
-                    overlay.insert(hash, location);
-                    // Woken by its dependency the unit comes here again and finds its own announcements: it does not
-                    // wait then.
-                    if touch == Touch::Write {
-                        // Units of earlier stretches are committed: they announce nothing.
-                        let below = announced.below.and_then(|below| below.checked_sub(self.first_position));
-                        wait_for = wait_for.max(below);
-                    }
-                }
-            });
-        }
-        wait_for
     }
 
     /// Runs the transactions of a unit on `overlay`, up to the one with which the block ends, as far as `admission` knows:

@@ -76,6 +76,7 @@
 
 mod adaptive;
 mod admission;
+mod announce;
 mod block;
 mod canary;
 mod changes;

@@ -5,7 +5,7 @@
 //! it, and what the running transaction does. A rejected transaction is undone here and nothing of it is ever shared.
 
 use hashbrown::HashTable;
-use weft_mvmemory::{Change, LocationId, Origin, Reserve, Value};
+use weft_mvmemory::{Change, LocationId, Origin, OutOfBounds, Reserve, Value};
 
 use crate::canary::Canary;
 use crate::rare::{Kinds, RareRead};
@@ -13,6 +13,9 @@ use crate::vm::RareKind;
 
 /// From this number of accesses on they are found through an index: comparing a few hashes in a row is cheaper.
 const INDEXED_FROM: usize = 16;
+
+/// The checkpoint of a transaction that has changed nothing so far.
+const BEFORE_ALL: usize = usize::MAX;
 
 /// What a unit has read from outside.
 #[derive(Debug)]
@@ -72,7 +75,8 @@ pub(crate) struct Overlay<V: Value> {
     index: HashTable<u32>,
     /// Accesses that the running transaction has changed.
     touched: Vec<u32>,
-    /// What the running transaction's changes since its first checkpoint have replaced, in order; unused before that.
+    /// What the running transaction's changes since its first checkpoint behind a change have replaced, in order; unused before
+    /// that.
     replaced: Vec<(u32, Option<Change<V>>)>,
     has_checkpoint: bool,
     /// The place of the running transaction.
@@ -226,19 +230,30 @@ impl<V: Value> Overlay<V> {
         }
     }
 
-    /// How many changes can be undone from here on back.
+    /// Where the running transaction's changes stand. Nothing is written down for who comes back to where there were none:
+    /// most transactions that take such a checkpoint never do.
     pub(crate) fn checkpoint(&mut self) -> usize {
+        if self.touched.is_empty() {
+            return BEFORE_ALL;
+        }
         self.has_checkpoint = true;
         self.replaced.len()
     }
 
-    /// The accesses that have changed since `checkpoint`; one that has changed twice comes twice.
+    /// The accesses that have changed since `checkpoint`; one that has changed twice may come twice.
     pub(crate) fn changed_since(&self, checkpoint: usize) -> Vec<usize> {
+        if checkpoint == BEFORE_ALL {
+            return self.touched.iter().map(|at| *at as usize).collect();
+        }
         self.replaced.iter().skip(checkpoint).map(|(at, _)| *at as usize).collect()
     }
 
     /// Undoes the running transaction's changes since `checkpoint`.
     pub(crate) fn rollback(&mut self, checkpoint: usize) {
+        if checkpoint == BEFORE_ALL {
+            self.drop_running();
+            return;
+        }
         while self.replaced.len() > checkpoint
             && let Some((at, replaced)) = self.replaced.pop()
         {
@@ -258,24 +273,33 @@ impl<V: Value> Overlay<V> {
         self.forget_checkpoints();
         for at in self.touched.drain(..) {
             let access = &mut self.accesses[at as usize];
-            let Some(running) = access.running.take() else { continue };
-            let both = match (&access.unit, running) {
-                (Some(Change::Add(first)), Change::Add(second)) => V::combine(first, &second).map(Change::Add),
+            let both = match (&access.unit, &access.running) {
+                (_, None) => continue,
+                (Some(Change::Add(first)), Some(Change::Add(second))) => V::combine(first, second).map(Change::Add),
                 // A rollback brings back a delta whose base has become a value in the meantime.
-                (Some(Change::Set(value)), Change::Add(delta)) if !Canary::LostRollbackBase.sings() => {
-                    V::apply(value.as_ref(), &delta).map(|sum| Change::Set(Some(sum)))
+                (Some(Change::Set(value)), Some(Change::Add(delta))) if !Canary::LostRollbackBase.sings() => {
+                    V::apply(value.as_ref(), delta).map(|sum| Change::Set(Some(sum)))
                 }
-                (_, running) => Ok(running),
-            };
-            let Ok(both) = both else {
-                whole = false;
-                continue;
-            };
-            match access.unit.replace(both) {
-                None => access.changed_by = self.place,
-                Some(change) => {
-                    self.overwritten.push(Overwritten { location: access.location, by: self.place, change });
+                (_, Some(_)) => {
+                    // Not taken out and put in: a change takes cache lines, and is moved in pieces.
+                    std::mem::swap(&mut access.unit, &mut access.running);
+                    match access.running.take() {
+                        None => access.changed_by = self.place,
+                        Some(change) => {
+                            self.overwritten.push(Overwritten { location: access.location, by: self.place, change });
+                        }
+                    }
+                    continue;
                 }
+            };
+            access.running = None;
+            match both {
+                Ok(both) => {
+                    if let Some(change) = access.unit.replace(both) {
+                        self.overwritten.push(Overwritten { location: access.location, by: self.place, change });
+                    }
+                }
+                Err(OutOfBounds) => whole = false,
             }
         }
         whole

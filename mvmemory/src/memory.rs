@@ -60,6 +60,13 @@ impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K
         self.table.intern(hash, key, reserve)
     }
 
+    /// Fetches into the processor's caches what [`intern_hashed`](Self::intern_hashed) and what follows it needs for keys with
+    /// these hashes. For a worker who is about to look up several keys: one after the other, each lookup waits for memory that
+    /// is in no cache; here they all wait together. Changes nothing.
+    pub fn look_ahead(&self, hashes: impl Iterator<Item = u64> + Clone) {
+        self.table.look_ahead(hashes);
+    }
+
     /// Whether a unit below `unit` has left anything under a key with this hash: never false where one has, and whoever
     /// has published it before is seen.
     pub fn has_below(&self, hash: u64, unit: u32) -> bool {

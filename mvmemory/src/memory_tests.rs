@@ -645,3 +645,20 @@ proptest! {
         check_against_naive(&mut memory, &second, second_end)?;
     }
 }
+
+/// Where there is nothing, where there is something, and where hashes are alike, or all zero: nobody can tell afterwards.
+#[test]
+fn to_look_ahead_changes_nothing() {
+    for hash in [0, u64::MAX, 7 << 50] {
+        let memory = Memory::with_hasher(OneHash(hash));
+        let hashes = || [hash, 0, 1, hash ^ 1, u64::MAX].into_iter();
+        memory.look_ahead(hashes());
+        assert_eq!(memory.locations(), 0, "nothing was named");
+        let [first, second] = [1, 2].map(|key| memory.intern(&key));
+        memory.write(first, 3, 0, set(7));
+        memory.look_ahead(hashes());
+        assert_eq!([1, 2].map(|key| memory.intern(&key)), [first, second]);
+        assert_eq!(memory.read(first, 4), Read::Value(Some(Number(7)), Origin::Version { unit: 3, stamp: 0 }));
+        assert_eq!(memory.read(second, 4), Read::NeedsBase);
+    }
+}

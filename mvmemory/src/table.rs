@@ -10,6 +10,7 @@
 //! an access waits for: a large table is in no cache.
 
 use std::hash::{BuildHasher, Hash};
+use std::hint::black_box;
 
 use crate::Value;
 use crate::arena::{Arena, Reserve};
@@ -142,6 +143,25 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
             }
         }
         None
+    }
+
+    /// Touches what looking up keys with these hashes is going to touch: first all slots, then all locations that are there.
+    /// None of these loads waits for another one, so that a processor makes many of them at once.
+    pub(crate) fn look_ahead(&self, hashes: impl Iterator<Item = u64> + Clone) {
+        let first = Level { slots: &self.first, number_bits: self.number_bits, probes: PROBES };
+        for slot in hashes.clone().filter_map(|hash| first.path(hash).next()) {
+            // Relaxed: nothing is made of it.
+            black_box(slot.load(Ordering::Relaxed));
+        }
+        for (hash, slot) in hashes.filter_map(|hash| Some((hash, first.path(hash).next()?))) {
+            // Acquire: as in `intern_in`.
+            let word = slot.load(Ordering::Acquire);
+            if word != 0
+                && let Some(id) = first.number(word, hash)
+            {
+                self.arena.get(id).touch();
+            }
+        }
     }
 
     /// Whether `holds` is true for a location whose key has the hash `hash`.
