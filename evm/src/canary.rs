@@ -49,6 +49,8 @@ pub(crate) enum Canary {
     StaleBelow,
     /// The slots of an account that was destroyed, which the kept journal still has, come back with the account.
     DestroyedBelow,
+    /// A hash is taken for that of another input if only the second halves are equal.
+    HalfHash,
 }
 
 impl Canary {

@@ -197,7 +197,7 @@ impl<DB: DatabaseRef + Sync> weft_engine::Fallback<EvmVm> for Fallback<'_, DB> {
         mut commit: impl FnMut(Outcome<TransactionOutput>) -> Admitted,
     ) -> Result<(), BlockError> {
         self.codes = OnceLock::new();
-        let mut machine = PlainMachine::above(self.env, self.db, &self.below);
+        let mut machine = PlainMachine::above(self.env, self.db, &self.below).remembering_hashes();
         let (state, next) = machine.kept();
         (*state, *next) = (mem::take(&mut self.state), self.next);
         for transaction in stretch {

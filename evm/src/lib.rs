@@ -98,6 +98,7 @@ mod machine;
 mod parallel;
 mod reader;
 mod recent_calls;
+mod recent_hashes;
 pub mod sequential;
 mod shared_slots;
 mod state;

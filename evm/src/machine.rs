@@ -22,6 +22,7 @@ use crate::assumed::least_holdings;
 use crate::canary::Canary;
 use crate::database::TransactionDatabase;
 use crate::journal::DeferringJournal;
+use crate::recent_hashes::remember_hashes;
 
 type MachineContext = Context<BlockEnv, TxEnv, CfgEnv, TransactionDatabase, DeferringJournal, (), LocalContext>;
 type MachineEvm =
@@ -123,6 +124,7 @@ fn create2(context: InstructionContext<'_, MachineContext, EthInterpreter>) -> I
 
 fn instructions(spec: SpecId) -> EthInstructions<EthInterpreter, MachineContext> {
     let mut table = instruction_table();
+    remember_hashes(&mut table);
     table[usize::from(opcode::BALANCE)] = Instruction::new(balance);
     table[usize::from(opcode::SELFBALANCE)] = Instruction::new(selfbalance);
     // From EIP-8037 on the creator's balance and nonce are looked at here, before the created contract's frame does.

@@ -13,7 +13,7 @@ use crate::EvmEnv;
 use crate::block_changes::{BlockChanges, Layers};
 use crate::fallback::Fallback;
 use crate::reader::DatabaseReader;
-use crate::sequential;
+use crate::sequential::{PlainMachine, SequentialError};
 use crate::state::StateKey;
 use crate::units::{is_chain, is_short, unit_length_of};
 use crate::vm::{EvmVm, TransactionOutput};
@@ -175,8 +175,8 @@ fn execute_alone<DB: DatabaseRef>(
     transactions: &[TxEnv],
 ) -> Result<ParallelExecuted, ParallelError> {
     let begun = Instant::now();
-    let executed = sequential::execute(env, db, transactions);
-    let executed = executed.map_err(|sequential::SequentialError { transaction, source }| match source {
+    let executed = PlainMachine::new(env, db).remembering_hashes().execute_all(transactions);
+    let executed = executed.map_err(|SequentialError { transaction, source }| match source {
         EVMError::Transaction(source) => ParallelError::Invalid { transaction, source },
         EVMError::Database(error) => {
             let source = StorageError::backend("the revm database", "read", error);

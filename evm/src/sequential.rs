@@ -33,6 +33,7 @@ use revm::{Database, ExecuteEvm, MainBuilder};
 
 use crate::EvmEnv;
 use crate::below::Below;
+use crate::recent_hashes::remember_hashes;
 
 /// What a list of transactions gives.
 #[derive(Debug)]
@@ -63,12 +64,7 @@ pub fn execute<'t, DB: DatabaseRef>(
     db: DB,
     transactions: impl IntoIterator<Item = &'t TxEnv>,
 ) -> Result<Executed, SequentialError<DB::Error>> {
-    let mut machine = PlainMachine::new(env, db);
-    let mut results = Vec::new();
-    for (transaction, tx) in transactions.into_iter().enumerate() {
-        results.push(machine.execute(tx).map_err(|source| SequentialError { transaction, source })?);
-    }
-    Ok(Executed { results, state: machine.finish() })
+    PlainMachine::new(env, db).execute_all(transactions)
 }
 
 /// What a machine holds before its first transaction.
@@ -101,6 +97,25 @@ impl<'t, DB: DatabaseRef> PlainMachine<'t, DB> {
             handler: KeptJournal { mainnet: MainnetHandler::default(), destroyed: Vec::new() },
             must_forget: !env.cfg_env.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON),
         }
+    }
+
+    /// With the hashes that this thread [has computed last](crate::recent_hashes): what is neither oracle nor baseline need not
+    /// compute them anew.
+    pub(crate) fn remembering_hashes(mut self) -> Self {
+        remember_hashes(self.evm.instruction.instruction_table_mut());
+        self
+    }
+
+    /// Executes `transactions` in order, and nothing after them.
+    pub(crate) fn execute_all(
+        mut self,
+        transactions: impl IntoIterator<Item = &'t TxEnv>,
+    ) -> Result<Executed, SequentialError<DB::Error>> {
+        let mut results = Vec::new();
+        for (transaction, tx) in transactions.into_iter().enumerate() {
+            results.push(self.execute(tx).map_err(|source| SequentialError { transaction, source })?);
+        }
+        Ok(Executed { results, state: self.finish() })
     }
 
     /// Executes the next transaction. An invalid one changes nothing.
