@@ -40,37 +40,47 @@ where
     pub(crate) fn announce(&self, unit: u32, overlay: &mut Overlay<V::Value>) -> Option<u32> {
         let mut record: Option<_> = None;
         let mut wait_for = None;
-        let mut announcements: SmallVec<[Announcement<V::Key>; KEYS]> = SmallVec::new();
-        for transactions in self.transactions[self.range(unit)].chunks(TOGETHER) {
-            for transaction in transactions {
-                let mut announce = |key, touch| {
-                    announcements.push(Announcement { hash: self.memory.hash(&key), key, touch });
-                };
-                // A hint that panics is no hint.
-                let _: std::thread::Result<()> =
-                    catch_unwind(AssertUnwindSafe(|| self.vm.footprint(transaction, &mut announce)));
-            }
-            if transactions.len() > 1 {
-                self.memory.look_ahead(announcements.iter().map(|announcement| announcement.hash));
-            }
-            for Announcement { hash, key, touch } in announcements.drain(..) {
-                let location = self.memory.intern_hashed(hash, &key, &mut overlay.reserve);
-                let announced = self.memory.announce(location, self.position(unit));
-                if announced.is_new {
-                    let record = record.get_or_insert_with(|| self.records[unit as usize].lock());
-                    record.writes.push(WriteRecord { location, is_delta: false, by: 0 });
-                    overlay.insert(hash, location);
-                    // Woken by its dependency the unit comes here again and finds its own announcements: it does not
-                    // wait then.
-                    if touch == Touch::Write {
-                        // Units of earlier stretches are committed: they announce nothing.
-                        let below = announced.below.and_then(|below| below.checked_sub(self.first_position));
-                        wait_for = wait_for.max(below);
-                    }
+        let mut announce = |hash, key: &V::Key, touch| {
+            let location = self.memory.intern_hashed(hash, key, &mut overlay.reserve);
+            let announced = self.memory.announce(location, self.position(unit));
+            if announced.is_new {
+                let record = record.get_or_insert_with(|| self.records[unit as usize].lock());
+                record.writes.push(WriteRecord { location, is_delta: false, by: 0 });
+                overlay.insert(hash, location);
+                // Woken by its dependency the unit comes here again and finds its own announcements: it does not
+                // wait then.
+                if touch == Touch::Write {
+                    // Units of earlier stretches are committed: they announce nothing.
+                    let below = announced.below.and_then(|below| below.checked_sub(self.first_position));
+                    wait_for = wait_for.max(below);
                 }
             }
+        };
+        let transactions = &self.transactions[self.range(unit)];
+        if let [transaction] = transactions {
+            self.hints(transaction, |key, touch| announce(self.memory.hash(&key), &key, touch));
+            return wait_for;
+        }
+        let mut announcements: SmallVec<[Announcement<V::Key>; KEYS]> = SmallVec::new();
+        for transactions in transactions.chunks(TOGETHER) {
+            for transaction in transactions {
+                self.hints(transaction, |key, touch| {
+                    announcements.push(Announcement { hash: self.memory.hash(&key), key, touch });
+                });
+            }
+            self.memory.look_ahead(announcements.iter().map(|announcement| announcement.hash));
+            for Announcement { hash, key, touch } in &announcements {
+                announce(*hash, key, *touch);
+            }
+            announcements.clear();
         }
         wait_for
+    }
+
+    /// What a transaction says that it will touch. A hint that panics is no hint.
+    fn hints(&self, transaction: &V::Transaction, mut declare: impl FnMut(V::Key, Touch)) {
+        let _: std::thread::Result<()> =
+            catch_unwind(AssertUnwindSafe(|| self.vm.footprint(transaction, &mut declare)));
     }
 
     /// Loads the base values of what the unit has announced, one right after the other: whoever writes or adds needs them

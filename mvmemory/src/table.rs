@@ -149,13 +149,13 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
     /// None of these loads waits for another one, so that a processor makes many of them at once.
     pub(crate) fn look_ahead(&self, hashes: impl Iterator<Item = u64> + Clone) {
         let first = Level { slots: &self.first, number_bits: self.number_bits, probes: PROBES };
-        for slot in hashes.clone().filter_map(|hash| first.path(hash).next()) {
+        for hash in hashes.clone() {
             // Relaxed: nothing is made of it.
-            black_box(slot.load(Ordering::Relaxed));
+            black_box(first.slot(hash, 0).load(Ordering::Relaxed));
         }
-        for (hash, slot) in hashes.filter_map(|hash| Some((hash, first.path(hash).next()?))) {
+        for hash in hashes {
             // Acquire: as in `intern_in`.
-            let word = slot.load(Ordering::Acquire);
+            let word = first.slot(hash, 0).load(Ordering::Acquire);
             if word != 0
                 && let Some(id) = first.number(word, hash)
             {
@@ -251,8 +251,13 @@ impl<'t> Level<'t> {
     #[inline]
     fn path(self, hash: u64) -> impl Iterator<Item = &'t AtomicU32> {
         debug_assert!(self.probes <= self.slots.len(), "a path does not come round to where it began");
-        let mask = self.slots.len() - 1;
-        (0..self.probes).map(move |probe| &self.slots[(hash as usize).wrapping_add(probe) & mask])
+        (0..self.probes).map(move |probe| self.slot(hash, probe))
+    }
+
+    /// The slot where a key with this hash is looked for after so many others.
+    #[inline]
+    fn slot(self, hash: u64, probe: usize) -> &'t AtomicU32 {
+        &self.slots[(hash as usize).wrapping_add(probe) & (self.slots.len() - 1)]
     }
 
     /// The bits of a hash that a slot holds. The path is made of other ones.
