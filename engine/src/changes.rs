@@ -12,7 +12,7 @@ use crate::vm::{Key, Vm};
 pub type Changes<V> = Vec<KeyChange<<V as Vm>::Key, <V as Vm>::Value>>;
 
 /// Blocks that touch fewer locations are finished by one worker: waking another costs more.
-pub(crate) const WORTH_DIVIDING: usize = 2000;
+pub(crate) const WORTH_DIVIDING: usize = 1000;
 
 /// The changes of the units below `end`, in ascending order of keys if `sort` wants that, collected by so many workers
 /// of `pool`. Empties the memory.

@@ -3,6 +3,7 @@
 use crossbeam_utils::CachePadded;
 
 use crate::Value;
+use crate::fetch::fetch;
 use crate::location::Location;
 use crate::once::Once;
 use crate::sync::{AtomicU32, Ordering};
@@ -97,6 +98,12 @@ impl<K, V: Value> Arena<K, V> {
         let slot = self.chunks.get(chunk).expect("a block names fewer than 2^31 locations");
         let chunk = slot.get_or_init(|| (0..length).map(|_| Location::new()).collect());
         chunk[offset].set_key(key);
+        // The worker's next new key comes to lie on the next location, which is in no cache: asked for now it is there by then.
+        if !reserve.numbers.is_empty()
+            && let Some(next) = chunk.get(offset + 1)
+        {
+            fetch(next);
+        }
         id
     }
 

@@ -5,8 +5,6 @@
 //! - Everything about the versions happens under one short lock; a unit below all that have written reads without it.
 //! - `stamp` of an entry changes exactly when a reader could see a different content there.
 
-use std::hint::black_box;
-
 use crate::canary::Canary;
 use crate::once::OncePair;
 use crate::sync::{AtomicU32, Mutex, Ordering};
@@ -49,16 +47,9 @@ impl<K, V: Value> Location<K, V> {
         &self.cells.beside
     }
 
-    /// Fetches the location's cache lines, but does not wait for them.
-    pub(crate) fn touch(&self) {
-        // Relaxed: nothing is made of it.
-        black_box(self.lowest().load(Ordering::Relaxed));
-        black_box(self.versions.is_locked());
-    }
-
     /// Gives a fresh location its key. Called once, by its only owner, before the location is published.
     pub(crate) fn set_key(&self, key: K) {
-        self.cells.first().get_or_init(|| key);
+        self.cells.first().set(key);
     }
 
     pub(crate) fn key(&self) -> &K {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use crate::arena::Reserve;
+use crate::fetch::fetch;
 use crate::location::{Announced, Location};
 use crate::sync::Mutex;
 use crate::table::{LocationId, Table};
@@ -256,6 +257,9 @@ impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K
     }
 }
 
+/// So many locations before it is its turn a location is fetched into the caches.
+const FETCHED_AHEAD: usize = 4;
+
 /// Some of the locations of a block that is over, see [`MvMemory::parts`].
 pub struct Part<'m, K, V: Value> {
     slices: Vec<&'m mut [Location<K, V>]>,
@@ -283,14 +287,21 @@ impl<K, V: Value> Part<'_, K, V> {
         mut change: impl FnMut(K, &Option<V>, Option<V>) -> T,
     ) -> Result<Vec<T>, E> {
         let mut changes = Vec::with_capacity(self.len);
-        for location in self.slices.into_iter().flatten() {
-            if let Some(value) = location.take_final(end)
-                && *location.base(&mut load)? != value
-            {
-                let key = location.take_key().expect("a location that was written has a key");
-                changes.push(change(key, location.loaded_base(), value));
+        for slice in self.slices {
+            for at in 0..slice.len() {
+                // Another worker has written it, as likely as not: it has to come from his caches.
+                if let Some(coming) = slice.get(at + FETCHED_AHEAD) {
+                    fetch(coming);
+                }
+                let location = &mut slice[at];
+                if let Some(value) = location.take_final(end)
+                    && *location.base(&mut load)? != value
+                {
+                    let key = location.take_key().expect("a location that was written has a key");
+                    changes.push(change(key, location.loaded_base(), value));
+                }
+                location.reset();
             }
-            location.reset();
         }
         Ok(changes)
     }

@@ -64,6 +64,24 @@ impl<'c, T> OnceRef<'c, T> {
         Ok(self.get().expect("it has been made, here or elsewhere"))
     }
 
+    /// Gives the cell its value. To be called by the only one who ever does, and never together with
+    /// [`get_or_try_init`](Self::get_or_try_init): it takes one locked instruction instead of two, as nobody can be waiting.
+    ///
+    /// # Panics
+    /// If somebody else has made a value here, or is making one.
+    #[inline]
+    pub(crate) fn set(&self, value: T) {
+        let writing = self.state.writing.try_lock().expect("a cell with one owner is written by nobody else");
+        // Relaxed: the flag is set under the lock.
+        assert!(!self.state.ready.load(Ordering::Relaxed), "a cell with one owner is empty until he fills it");
+        // SAFETY: as in `get_or_try_init`: under `writing`, and `ready` is not set.
+        self.value.with_mut(|cell| unsafe { *cell = Some(value) });
+        // Release: see `get`.
+        self.state.ready.store(true, Ordering::Release);
+        // Nobody takes it again before the cell is emptied.
+        std::mem::forget(writing);
+    }
+
     /// The value; `init` makes it if it is not there.
     #[inline]
     pub(crate) fn get_or_init(&self, init: impl FnOnce() -> T) -> &'c T {
@@ -77,7 +95,7 @@ impl<'c, T> OnceRef<'c, T> {
 /// Takes the value out of a cell, which is as new then.
 #[inline]
 fn take<T>(state: &mut State, value: &mut UnsafeCell<Option<T>>) -> Option<T> {
-    state.ready.store(false, Ordering::Relaxed); // exclusive access
+    *state = State::new();
     // SAFETY: nobody else has the cell.
     value.with_mut(|value| unsafe { (*value).take() })
 }
@@ -187,6 +205,22 @@ mod tests {
         assert_eq!(cell.get(), Some(&1));
         *cell.get_mut().expect("it is there") = 2;
         assert_eq!(cell.get(), Some(&2));
+    }
+
+    #[test]
+    fn a_cell_with_one_owner_is_filled_once_between_two_times_that_it_is_emptied() {
+        let mut pair = OncePair::<_, (), ()>::new(());
+        for value in ["of one block", "of the next"] {
+            pair.first().set(value);
+            assert_eq!(pair.first().get(), Some(&value));
+            assert_eq!(pair.first().get_or_init(|| unreachable!("it is there")), &value);
+            let again = catch_unwind(AssertUnwindSafe(|| pair.first().set("of a second owner")));
+            assert!(again.is_err(), "two owners");
+            assert_eq!(pair.take_first(), Some(value));
+        }
+        pair.first().get_or_init(|| "by whoever comes first");
+        assert!(catch_unwind(AssertUnwindSafe(|| pair.first().set("late"))).is_err(), "it is there already");
+        assert_eq!(pair.first().get(), Some(&"by whoever comes first"));
     }
 
     #[test]

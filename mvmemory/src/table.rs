@@ -10,11 +10,11 @@
 //! an access waits for: a large table is in no cache.
 
 use std::hash::{BuildHasher, Hash};
-use std::hint::black_box;
 
 use crate::Value;
 use crate::arena::{Arena, Reserve};
 use crate::canary::Canary;
+use crate::fetch::fetch;
 use crate::location::Location;
 use crate::once::Once;
 use crate::sync::{AtomicU32, Ordering};
@@ -145,13 +145,12 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
         None
     }
 
-    /// Touches what looking up keys with these hashes is going to touch: first all slots, then all locations that are there.
-    /// None of these loads waits for another one, so that a processor makes many of them at once.
+    /// Asks for what looking up keys with these hashes is going to need: first all slots, then all locations that are there.
+    /// None of this waits for anything but the slots, and for those together.
     pub(crate) fn look_ahead(&self, hashes: impl Iterator<Item = u64> + Clone) {
         let first = Level { slots: &self.first, number_bits: self.number_bits, probes: PROBES };
         for hash in hashes.clone() {
-            // Relaxed: nothing is made of it.
-            black_box(first.slot(hash, 0).load(Ordering::Relaxed));
+            fetch(first.slot(hash, 0));
         }
         for hash in hashes {
             // Acquire: as in `intern_in`.
@@ -159,7 +158,7 @@ impl<K: Clone + Eq + Hash, V: Value, H: BuildHasher> Table<K, V, H> {
             if word != 0
                 && let Some(id) = first.number(word, hash)
             {
-                self.arena.get(id).touch();
+                fetch(self.arena.get(id));
             }
         }
     }
