@@ -12,7 +12,7 @@ use clap::ValueEnum as _;
 use revm::database_interface::DatabaseRef;
 use weft_benches::allocator::{self, Allocator};
 use weft_benches::ethereum::{Block, Workload, mainnet};
-use weft_engine::{Config, Mode};
+use weft_engine::{Config, Metrics, Mode};
 use weft_evm::{ParallelEvm, sequential};
 use weft_node::compare::median;
 
@@ -48,15 +48,22 @@ fn run<DB: DatabaseRef<Error: Error + 'static> + Sync>(
     rounds: usize,
 ) -> Result<(), Box<dyn Error>> {
     let mut micros = Vec::new();
+    let mut last = None;
     for _ in 0..rounds {
         let begun = Instant::now();
         match evm {
             None => drop(sequential::execute(&block.env, &block.database, &block.transactions)?),
-            Some(evm) => drop(evm.execute(&block.env, &block.database, &block.transactions)?),
+            Some(evm) => last = Some(evm.execute(&block.env, &block.database, &block.transactions)?.metrics),
         }
         micros.push(begun.elapsed().as_secs_f64() * 1e6 / block.transactions.len() as f64);
     }
     let least = micros.iter().copied().fold(f64::INFINITY, f64::min);
     println!("{:.3} µs a transaction, {least:.3} at best", median(micros));
+    if let Some(metrics) = last {
+        let Metrics { transactions, sequential_transactions, units, executions, .. } = metrics;
+        println!(
+            "{units} units for {transactions} transactions, {sequential_transactions} of them one after another; {executions} executions"
+        );
+    }
     Ok(())
 }

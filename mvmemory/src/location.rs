@@ -6,6 +6,7 @@
 //! - `stamp` of an entry changes exactly when a reader could see a different content there.
 
 use crate::canary::Canary;
+use crate::fetch::fetch;
 use crate::once::OncePair;
 use crate::sync::{AtomicU32, Mutex, Ordering};
 use crate::versions::{Change, Entry, Origin, Read, Versions};
@@ -254,6 +255,17 @@ impl<K, V: Value> Location<K, V> {
     fn versions_mut(&mut self) -> Option<&mut Versions<V>> {
         // Relaxed: exclusive access, nobody else can look.
         (self.lowest().load(Ordering::Relaxed) != NOBODY).then(|| self.versions.get_mut())
+    }
+
+    /// Asks for the last entry's cache lines, where entries are not with the location.
+    #[inline]
+    pub(crate) fn fetch_last(&mut self) {
+        let entries = &self.versions.get_mut().entries;
+        if entries.spilled()
+            && let Some(last) = entries.last()
+        {
+            fetch(last);
+        }
     }
 
     /// The last value written by a unit below `end`, if any unit below `end` wrote here.

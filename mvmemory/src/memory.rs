@@ -257,7 +257,8 @@ impl<K: Clone + Eq + Hash + Ord, V: Value, H: std::hash::BuildHasher> MvMemory<K
     }
 }
 
-/// So many locations before it is its turn a location is fetched into the caches.
+/// So many locations before it is its turn a location is fetched into the caches; what it has elsewhere, where that is
+/// known, half as many.
 const FETCHED_AHEAD: usize = 4;
 
 /// Some of the locations of a block that is over, see [`MvMemory::parts`].
@@ -292,6 +293,9 @@ impl<K, V: Value> Part<'_, K, V> {
                 // Another worker has written it, as likely as not: it has to come from his caches.
                 if let Some(coming) = slice.get(at + FETCHED_AHEAD) {
                     fetch(coming);
+                }
+                if let Some(next) = slice.get_mut(at + FETCHED_AHEAD / 2) {
+                    next.fetch_last();
                 }
                 let location = &mut slice[at];
                 if let Some(value) = location.take_final(end)
