@@ -11,7 +11,7 @@ use crate::sync::{AtomicBool, Mutex, Ordering, UnsafeCell};
 struct State {
     /// It is. Once set it stays set as long as the cell is shared.
     ready: AtomicBool,
-    /// Held by whoever initialises the cell, so that only one does.
+    /// Held by whoever initialises the cell, so that only one does; kept by an owner who has [set](OnceRef::set) it.
     writing: Mutex<()>,
 }
 

@@ -105,7 +105,9 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     );
     println!("{}", table(&figures));
     if arguments.blocks.is_some() {
-        println!("\n{}", summary(&figures));
+        println!("\n{}", summary("all", &figures.iter().collect::<Vec<_>>()));
+        let large: Vec<&Figures> = figures.iter().filter(|row| row.gas > LARGE).collect();
+        println!("{}", summary("above 4 M gas", &large));
     }
     if let Some(path) = &arguments.json {
         let json = serde_json::json!({
@@ -162,15 +164,21 @@ fn mainnet(folder: &std::path::Path, merge: usize, plan: &Plan) -> Result<Measur
     Ok(measured)
 }
 
-/// All blocks together.
-fn summary(figures: &[Figures]) -> String {
-    let sum = |of: &dyn Fn(&Figures) -> f64| figures.iter().map(of).sum::<f64>();
+/// Gas of the blocks by which others compare: short ones are executed before another thread is awake.
+const LARGE: u64 = 4_000_000;
+
+/// Some blocks together.
+fn summary(which: &str, figures: &[&Figures]) -> String {
+    if figures.is_empty() {
+        return format!("{which}: no block");
+    }
+    let sum = |of: &dyn Fn(&Figures) -> f64| figures.iter().map(|row| of(row)).sum::<f64>();
     let (lean, weft) = (sum(&|row| row.lean.milliseconds), sum(&|row| row.weft.milliseconds));
     let side_by_side = sum(&|row| row.lean.milliseconds / row.side_by_side);
     let speed_ups = figures.iter().map(|row| row.speed_up.0);
     format!(
-        "{} blocks: lean {lean:.1} ms, weft {weft:.1} ms: {:.2} times as fast; by block {:.2} to {:.2}, middle {:.2}; \
-         lean side by side: {:.2}",
+        "{which}: {} blocks, lean {lean:.1} ms, weft {weft:.1} ms: {:.2} times as fast; by block {:.2} to {:.2}, middle \
+         {:.2}; lean side by side: {:.2}",
         figures.len(),
         lean / weft,
         speed_ups.clone().fold(f64::INFINITY, f64::min),
@@ -194,6 +202,7 @@ fn table(figures: &[Figures]) -> Table {
         "speed-up",
         "min..max",
         "side by side",
+        "of that",
         "executions/tx",
         "weft cores",
         "weft core-µs/tx",
@@ -213,6 +222,7 @@ fn table(figures: &[Figures]) -> Table {
             format!("{middle:.2}"),
             format!("{least:.2}..{greatest:.2}"),
             format!("{:.2}", row.side_by_side),
+            format!("{:.2}", row.share),
             format!("{:.3}", row.executions),
             format!("{:.2}", row.weft.cores),
             format!("{:.2}", row.weft.core_micros),

@@ -7,7 +7,8 @@
 //!
 //! Two cores are seldom twice one: they share caches and memory, and on a rented machine perhaps one core's units. So there is
 //! a third turn, of as many lean runs *side by side* as weft has threads: they share nothing but the machine, so what they
-//! gain over one after another is what the machine has to give at that moment.
+//! gain over one after another is what the machine has to give at that moment. Weft's speed-up by that changes less from one
+//! minute to the next than the speed-up itself.
 
 use std::sync::Barrier;
 use std::thread;
@@ -93,6 +94,8 @@ pub struct Figures {
     pub speed_up: (f64, f64, f64),
     /// What the machine has to give: as many lean runs side by side as weft has threads, times as fast as one after another.
     pub side_by_side: f64,
+    /// What weft makes of it: its speed-up by that, round by round, the middle one.
+    pub share: f64,
     /// Executions a transaction.
     pub executions: f64,
 }
@@ -134,9 +137,13 @@ pub fn measure<DB: Database>(block: &Block<DB>, plan: &Plan) -> Result<Figures, 
     let count = block.transactions.len().max(1) as f64;
     let ratios: Vec<f64> =
         lean_costs.iter().zip(&weft_costs).map(|(lean, weft)| lean.seconds() / weft.seconds()).collect();
-    let gains =
-        lean_costs.iter().zip(&side_by_side).map(|(lean, seconds)| lean.seconds() * plan.threads as f64 / seconds);
-    let side_by_side = median(gains.collect());
+    let gains: Vec<f64> = lean_costs
+        .iter()
+        .zip(&side_by_side)
+        .map(|(lean, seconds)| lean.seconds() * plan.threads as f64 / seconds)
+        .collect();
+    let share = median(ratios.iter().zip(&gains).map(|(ratio, gain)| ratio / gain).collect());
+    let side_by_side = median(gains);
     let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
     let greatest = ratios.iter().copied().fold(0.0, f64::max);
     let side = |costs: &[Cost], peak_bytes| Side {
@@ -155,6 +162,7 @@ pub fn measure<DB: Database>(block: &Block<DB>, plan: &Plan) -> Result<Figures, 
         weft: side(&weft_costs, checked.peaks[1]),
         speed_up: (median(ratios), least, greatest),
         side_by_side,
+        share,
         executions: median(executions),
     })
 }
