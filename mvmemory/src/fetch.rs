@@ -6,7 +6,8 @@
 #[cfg(target_arch = "x86_64")]
 const LINE: usize = 64;
 
-/// Asks for all cache lines of `value`. Where there is no such instruction nothing happens.
+/// Asks for all cache lines of `value`, on x86-64. Elsewhere nothing happens: Rust has no stable intrinsic for it there, and to
+/// read what others may be writing is no substitute.
 #[inline]
 pub(crate) fn fetch<T>(value: &T) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]

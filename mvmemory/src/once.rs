@@ -95,6 +95,7 @@ impl<'c, T> OnceRef<'c, T> {
 /// Takes the value out of a cell, which is as new then.
 #[inline]
 fn take<T>(state: &mut State, value: &mut UnsafeCell<Option<T>>) -> Option<T> {
+    // Its lock, too: whoever [sets](OnceRef::set) a cell keeps that. The access is exclusive.
     *state = State::new();
     // SAFETY: nobody else has the cell.
     value.with_mut(|value| unsafe { (*value).take() })

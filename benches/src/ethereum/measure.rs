@@ -137,13 +137,13 @@ pub fn measure<DB: Database>(block: &Block<DB>, plan: &Plan) -> Result<Figures, 
     let count = block.transactions.len().max(1) as f64;
     let ratios: Vec<f64> =
         lean_costs.iter().zip(&weft_costs).map(|(lean, weft)| lean.seconds() / weft.seconds()).collect();
-    let gains: Vec<f64> = lean_costs
-        .iter()
-        .zip(&side_by_side)
-        .map(|(lean, seconds)| lean.seconds() * plan.threads as f64 / seconds)
-        .collect();
-    let share = median(ratios.iter().zip(&gains).map(|(ratio, gain)| ratio / gain).collect());
-    let side_by_side = median(gains);
+    // One by the other: lean alone has no part in it.
+    let shares =
+        weft_costs.iter().zip(&side_by_side).map(|(weft, seconds)| seconds / (weft.seconds() * plan.threads as f64));
+    let share = median(shares.collect());
+    let gains =
+        lean_costs.iter().zip(&side_by_side).map(|(lean, seconds)| lean.seconds() * plan.threads as f64 / seconds);
+    let side_by_side = median(gains.collect());
     let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
     let greatest = ratios.iter().copied().fold(0.0, f64::max);
     let side = |costs: &[Cost], peak_bytes| Side {
